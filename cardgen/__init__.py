@@ -1,0 +1,48 @@
+"""Model cards from the record of a training run: capture it, keep it, render it exactly, any time.
+
+    import cardgen
+
+    with cardgen.track(trainer) as run:
+        trainer.train()
+    print(cardgen.render_card(run))
+
+Every name is loaded when it is first used: `import cardgen` alone loads no database, template or training library.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from cardgen.actions.render import render_card
+    from cardgen.errors import CardgenError
+    from cardgen.record import Run
+    from cardgen.registry import Registry
+    from cardgen.tracking import ActiveRun, CardCallback, track
+
+__version__ = "0.1.0"
+
+__all__ = ["ActiveRun", "CardCallback", "CardgenError", "Registry", "Run", "__version__", "render_card", "track"]
+
+_HOMES = {
+    "ActiveRun": "cardgen.tracking",
+    "CardCallback": "cardgen.tracking",
+    "CardgenError": "cardgen.errors",
+    "Registry": "cardgen.registry",
+    "Run": "cardgen.record",
+    "render_card": "cardgen.actions.render",
+    "track": "cardgen.tracking",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module 'cardgen' has no attribute {name!r}")
+    from importlib import import_module
+
+    value = globals()[name] = getattr(import_module(_HOMES[name]), name)
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -1,0 +1,173 @@
+"""Every error that cardgen raises on purpose.
+
+    CardgenError                     exit code 1
+    ├── SettingsError                2  (ValueError)   a setting or argument that cannot be right
+    ├── QueryError                   2  (ValueError)   a search that cannot be understood
+    ├── RunNotFound                  3  (LookupError)  no run answers to that reference
+    ├── AmbiguousRun                 2  (LookupError)  several runs do
+    ├── CardError                       a card cannot be rendered
+    │   ├── UnknownLayout            2  (ValueError)   no such library version
+    │   ├── LayoutTooOld             2  (ValueError)   the model type is younger than the layout
+    │   └── TemplateFailed                             a user's template is wrong
+    ├── RegistryError                   the registry cannot be used
+    │   ├── RegistryNotFound         3                 nothing is there (readers never create one)
+    │   ├── NotARegistry                               a file or database of somebody else, or damaged
+    │   ├── SchemaTooNew, SchemaTooOld                 written by another version of cardgen
+    │   ├── RegistryReadOnly, RegistryFull, RegistryBusy, RegistryUnreachable
+    │   └── DocumentError                              a stored document cannot be decoded
+    ├── RecordingError                  what `track` refuses before training starts
+    ├── FileProblem                     a file cannot be read or written  (OSError)
+    │   └── FileConflict             4                 a file is there that says something else
+    └── MissingExtra                    (ImportError)  an optional dependency is not installed
+
+Each error carries its data as attributes, says what is wrong in its text, and what to do in `hint`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+
+class CardgenError(Exception):
+    """Base of all errors of cardgen: the text says what is wrong, `hint` what to do about it."""
+
+    exit_code = 1
+
+    def __init__(self, message: str, *, hint: str | None = None) -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+
+    def __str__(self) -> str:
+        return self.message
+
+
+class SettingsError(CardgenError, ValueError):
+    """A setting, environment variable or argument that cannot be right."""
+
+    exit_code = 2
+
+
+class QueryError(CardgenError, ValueError):
+    """A search that cannot be understood."""
+
+    exit_code = 2
+
+
+class RunNotFound(CardgenError, LookupError):
+    """No run has this id, name, prefix or suffix."""
+
+    exit_code = 3
+
+    def __init__(self, reference: str, *, hint: str | None = None) -> None:
+        super().__init__(f"no run {reference!r}", hint=hint or "see `cardgen runs list`")
+        self.reference = reference
+
+
+class AmbiguousRun(CardgenError, LookupError):
+    """Several runs answer to one prefix or suffix."""
+
+    exit_code = 2
+
+    def __init__(self, reference: str, names: Sequence[str]) -> None:
+        shown = ", ".join(names[:5]) + (" …" if len(names) > 5 else "")
+        super().__init__(f"{reference!r} could be {shown}", hint="give more letters of the id, or the whole name")
+        self.reference = reference
+        self.names = tuple(names)
+
+
+class CardError(CardgenError):
+    """A card cannot be rendered."""
+
+
+class UnknownLayout(CardError, ValueError):
+    """No library version of this name has a card layout."""
+
+    exit_code = 2
+
+    def __init__(self, layout: str, *, hint: str | None = None) -> None:
+        super().__init__(f"unknown layout {layout!r}", hint=hint)
+        self.layout = layout
+
+
+class LayoutTooOld(CardError, ValueError):
+    """The library version had no cards for this type of model yet."""
+
+    exit_code = 2
+
+    def __init__(self, model_type: str, layout: str, first: str) -> None:
+        super().__init__(
+            f"sentence-transformers {layout} had no {model_type} cards", hint=f"use --layout {first} or newer"
+        )
+        self.model_type = model_type
+        self.layout = layout
+        self.first = first
+
+
+class TemplateFailed(CardError):
+    """A template is missing, wrong, or uses what the view does not have."""
+
+
+class RegistryError(CardgenError):
+    """The registry cannot be used."""
+
+
+class RegistryNotFound(RegistryError):
+    """There is no registry at this place; reading never creates one."""
+
+    exit_code = 3
+
+
+class NotARegistry(RegistryError):
+    """The file or database belongs to somebody else, or is damaged."""
+
+
+class SchemaTooNew(RegistryError):
+    """The registry was written by a newer cardgen."""
+
+
+class SchemaTooOld(RegistryError):
+    """The registry was written by an older cardgen and may not be upgraded from here."""
+
+
+class RegistryReadOnly(RegistryError):
+    """The registry, or its folder, may not be written."""
+
+
+class RegistryFull(RegistryError):
+    """No space is left where the registry lives."""
+
+
+class RegistryBusy(RegistryError):
+    """Another process keeps the registry locked."""
+
+
+class RegistryUnreachable(RegistryError):
+    """The database server does not answer."""
+
+
+class DocumentError(RegistryError):
+    """A stored document cannot be decoded."""
+
+
+class RecordingError(CardgenError):
+    """What `track` and `CardCallback` refuse before training starts."""
+
+
+class FileProblem(CardgenError, OSError):
+    """A file cannot be read or written."""
+
+
+class FileConflict(FileProblem):
+    """A file is there that says something else, and is not overwritten."""
+
+    exit_code = 4
+
+
+class MissingExtra(CardgenError, ImportError):
+    """An optional dependency is not installed."""
+
+    def __init__(self, package: str, extra: str) -> None:
+        super().__init__(f"this needs {package}", hint=f"pip install 'cardgen[{extra}]'")
+        self.package = package
+        self.extra = extra
