@@ -1,0 +1,223 @@
+"""Folding: what a spool holds goes into the registry, once.
+
+Entries are folded in batches; a batch is one transaction that also notes how far this spool is folded, under a lock on
+the run's row. So folding may be stopped at any moment, repeated, and done by several processes at the same time, while
+the recorder writes on: each entry counts once. A run may have several spools, of several machines: the events of all
+are taken, and the document with the greatest number stands.
+
+A line that cannot be read is passed over: it is kept in `<run>.damaged` beside the spool, and said. A last line
+without end waits for its end. A document of a newer cardgen stops the folding, nothing is passed over then. A run that
+was purged does not come back from its spool. When all is folded and the recorder is gone, the spool is removed.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import sqlalchemy as sa
+
+from cardgen.errors import DocumentError, FileProblem
+from cardgen.identity import is_run_id
+from cardgen.record import Run
+from cardgen.registry import writing
+from cardgen.registry.codec import NewerDocument, decode_event, decode_run
+from cardgen.registry.engine import Database
+from cardgen.registry.spool import SUFFIX, DamagedLine, SpoolEntry, abandoned, read_spool, scan_spool
+from cardgen.registry.tables import run, spool
+
+logger = logging.getLogger("cardgen.registry")
+
+BATCH_ENTRIES = 5000
+DAMAGED_SUFFIX = ".damaged"
+
+
+@dataclass(slots=True)
+class _Batch:
+    """Entries that have been read and are not in the registry yet."""
+
+    entries: list[SpoolEntry] = field(default_factory=list)
+    damaged: list[bytes] = field(default_factory=list)
+
+    def add(self, item: SpoolEntry | DamagedLine, after: int) -> None:
+        if isinstance(item, DamagedLine):
+            self.damaged.append(item.line)
+        elif item.number > after:
+            self.entries.append(item)
+
+    def __len__(self) -> int:
+        return len(self.entries) + len(self.damaged)
+
+
+class Folder:
+    """Folds spools into one registry; it remembers how far each file was read, for the next time."""
+
+    def __init__(self, database: Database, keys: writing.Keys) -> None:
+        """`keys` are the numbers of keys that are known; they are added to."""
+        self._database = database
+        self._keys = keys
+        self._read: dict[Path, tuple[int, int]] = {}  # number of the first entry, bytes read
+
+    def fold(self, path: Path) -> int:
+        """Fold one spool.
+
+        Returns:
+            how many entries were new; 0 for a spool that is gone.
+
+        Raises:
+            FileProblem: this is no spool, or it cannot be read.
+            DocumentError: a newer cardgen wrote a document in it.
+            RegistryError: the registry cannot be written.
+        """
+        run_id = path.name.removesuffix(SUFFIX)
+        try:
+            heartbeat = path.lstat().st_mtime_ns // 1000
+            if path.is_symlink() or not path.is_file() or not is_run_id(run_id):
+                raise FileProblem(f"{path} is no spool of a run")
+            first = _first_number(path)
+            known, end = self._read.get(path, (first, 0))
+            if known != first or end > path.stat().st_size:
+                end = 0
+            after = self._folded(run_id, first)
+            new, batch, seen, done = 0, _Batch(), end, True
+            for item in scan_spool(path, end):
+                seen = item.end
+                batch.add(item, after)
+                if len(batch) >= BATCH_ENTRIES:
+                    count = self._fold_batch(path, run_id, first, batch, heartbeat)
+                    if count is not None:  # else the run's first snapshot is still to come
+                        new, batch = new + count, _Batch()
+            if len(batch):
+                count = self._fold_batch(path, run_id, first, batch, heartbeat)
+                done = count is not None
+                new += count or 0
+        except FileNotFoundError:  # it is folded already; another process may remove it at any moment
+            self._read.pop(path, None)
+            return 0
+        except FileProblem:
+            raise
+        except OSError as error:
+            raise FileProblem(f"{path} cannot be read: {error.strerror or error}") from error
+        if done:
+            self._read[path] = (first, seen)
+            self._remove_if_abandoned(path, seen)
+        else:
+            logger.warning("%s holds no whole document of its run", path)
+        return new
+
+    def pending(self, path: Path) -> bool:
+        """Whether a spool has entries that are not folded."""
+        with contextlib.suppress(OSError):
+            after = self._folded(path.name.removesuffix(SUFFIX), _first_number(path))
+            return any(entry.kind != "writer" for entry in read_spool(path, after))
+        return False
+
+    def _folded(self, run_id: str, first: int) -> int:
+        with self._database.read() as connection:
+            return _folded(connection, run_id, first)
+
+    def _fold_batch(self, path: Path, run_id: str, first: int, batch: _Batch, heartbeat: int) -> int | None:
+        """Put a batch into the registry: how many entries were new, None if there is no run yet to put them to."""
+        damaged = list(batch.damaged)
+        snapshot = _last_snapshot(run_id, batch.entries, damaged)
+        events = _events(batch.entries, damaged)
+        prepared = None if snapshot is None else writing.prepare(self._database, self._keys, snapshot[1])
+        with self._database.write() as connection:
+            row = writing.stored_row(self._database, connection, run_id)
+            if row is None and writing.is_purged(connection, run_id):
+                return 0
+            if row is None and snapshot is None:
+                return None if any(entry.kind != "writer" for entry in batch.entries) or damaged else 0
+            folded = _folded(connection, run_id, first)
+            fresh = [entry.number for entry in batch.entries if entry.number > folded]
+            last = max(fresh, default=folded)
+            if snapshot and prepared and snapshot[0] > max(folded, -1 if row is None else row.folded):
+                writing.put_run(self._database, connection, prepared, folded=last, heartbeat=heartbeat)
+                row = writing.stored_row(self._database, connection, run_id)
+            if row is None:
+                return None
+            writing.put_events(connection, row.number, [columns for number, columns in events if number > folded])
+            moved = {"folded": max(last, row.folded), "heartbeat": max(heartbeat, row.heartbeat or 0)}
+            connection.execute(run.update().where(run.c.number == row.number).values(**moved))
+            note = self._database.insert(spool).values(run=row.number, first=first, folded=last)
+            connection.execute(
+                note.on_conflict_do_update(index_elements=[spool.c.run, spool.c.first], set_={"folded": last})
+            )
+        if damaged:
+            _keep(path, damaged)
+        return len(fresh)
+
+    def _remove_if_abandoned(self, path: Path, end: int) -> None:
+        if path.parent != self._database.location.spool_folder:
+            return  # somebody's own file, folded on request
+        with contextlib.suppress(OSError), abandoned(path) as nobody_writes:
+            if nobody_writes and _last_end(path, end) == end:
+                path.unlink()
+                self._read.pop(path, None)
+
+
+def _folded(connection: sa.Connection, run_id: str, first: int) -> int:
+    query = sa.select(spool.c.folded).join(run).where(run.c.id == run_id, spool.c.first == first)
+    number = connection.execute(query).scalar_one_or_none()
+    return -1 if number is None else int(number)
+
+
+def _first_number(path: Path) -> int:
+    """The number of a spool's first entry, which no other spool of its run has."""
+    return next((entry.number for entry in read_spool(path)), -1)
+
+
+def _last_snapshot(run_id: str, entries: list[SpoolEntry], damaged: list[bytes]) -> tuple[int, Run] | None:
+    for entry in reversed(entries):
+        if entry.kind == "run":
+            try:
+                decoded = decode_run(entry.text)
+                if decoded.id != run_id:
+                    raise DocumentError(f"the document is of run {decoded.id!r:.100}")
+            except NewerDocument:
+                raise
+            except DocumentError:
+                damaged.append(_line(entry))
+            else:
+                return entry.number, decoded
+    return None
+
+
+def _events(entries: list[SpoolEntry], damaged: list[bytes]) -> list[tuple[int, dict[str, Any]]]:
+    events = []
+    for entry in entries:
+        if entry.kind == "event":
+            try:
+                events.append((entry.number, writing.event_columns(decode_event(entry.text))))
+            except DocumentError:
+                damaged.append(_line(entry))
+    return events
+
+
+def _line(entry: SpoolEntry) -> bytes:
+    return f'{{"entry":{entry.number},"{entry.kind}":{entry.text}}}\n'.encode()
+
+
+def _last_end(path: Path, start: int) -> int:
+    """The position behind the last whole line."""
+    end = start
+    for item in scan_spool(path, start):
+        end = item.end
+    return end
+
+
+def _keep(path: Path, lines: list[bytes]) -> None:
+    """Keep damaged lines, each once, however often and by whomever they are met."""
+    target = path.with_suffix(DAMAGED_SUFFIX)
+    flags = os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC | getattr(os, "O_NOFOLLOW", 0)
+    with contextlib.suppress(OSError), open(os.open(target, flags, 0o600), "a+b") as file:
+        file.seek(0)
+        kept = set(file)
+        new = [line for line in lines if line not in kept]
+        if new:
+            file.writelines(new)
+            logger.warning("%d damaged entries of %s were passed over, and kept in %s", len(new), path, target)

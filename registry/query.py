@@ -1,0 +1,240 @@
+"""What is read: listings, the run that a reference means, states. Nothing here writes."""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import sqlalchemy as sa
+
+from cardgen.errors import AmbiguousRun, DocumentError, QueryError, RunNotFound
+from cardgen.record import LogEvent, Run
+from cardgen.registry import rows
+from cardgen.registry.codec import decode_run, decode_value
+from cardgen.registry.engine import Database
+from cardgen.registry.tables import document, log_event, run
+from cardgen.registry.writing import LATEST, now
+
+LOST_AFTER_SECONDS = 60
+"""A run that is `running` and whose heartbeat is older than this is `lost`."""
+
+STATUSES = ("running", "finished", "failed", "interrupted", "lost")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunRow:
+    """A run as a listing shows it, read without its document.
+
+    Texts are cut to 500 characters, with NUL and lone surrogates as escapes. `status` is one of `STATUSES`. `seconds`
+    is the wall-clock time of training. `metric` is the value of the primary metric of the last evaluation that names
+    one, `metric_name` its full key; `revision` counts the saves.
+    """
+
+    id: str
+    name: str
+    project: str | None
+    group: str | None
+    status: str
+    origin: str
+    model_type: str
+    title: str | None
+    base_model: str | None
+    created: dt.datetime | None
+    started: dt.datetime | None
+    ended: dt.datetime | None
+    seconds: float | None
+    metric_name: str | None
+    metric: float | None
+    tags: tuple[str, ...]
+    revision: int
+
+
+COLUMNS = tuple(RunRow.__dataclass_fields__)
+"""The columns of a listing, each of which sorts it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunState:
+    """What a registry knows of a run besides its facts.
+
+    `heartbeat` is when its recorder was last heard of, `events` the number of its log events, `revision` counts the
+    saves, `folded` is the number of the last spool entry that is in (-1: none).
+    """
+
+    id: str
+    name: str
+    status: str
+    heartbeat: dt.datetime | None
+    events: int
+    revision: int
+    folded: int
+
+
+def status_column() -> sa.ColumnElement[str]:
+    """The status with `lost` derived, as of now."""
+    oldest = now() - LOST_AFTER_SECONDS * 1_000_000
+    lost = sa.and_(run.c.status == "running", sa.func.coalesce(run.c.heartbeat, 0) < oldest)
+    return sa.case((lost, "lost"), else_=run.c.status)
+
+
+def listed_columns() -> list[sa.ColumnElement[Any]]:
+    """The columns of a `RunRow`, in its order."""
+    return [status_column().label("status") if name == "status" else run.c[name] for name in COLUMNS]
+
+
+def to_row(found: sa.Row[Any]) -> RunRow:
+    """A row of `listed_columns` as a `RunRow`."""
+    values = dict(zip(COLUMNS, found, strict=False))
+    for name in ("created", "started", "ended"):
+        values[name] = rows.from_microseconds(values[name])
+    values["tags"] = tuple(json.loads(values["tags"]))
+    return RunRow(**values)
+
+
+def filtered(
+    database: Database,
+    query: sa.Select[Any],
+    *,
+    words: str | Sequence[str],
+    project: str | None,
+    group: str | None,
+    status: str | None,
+    since: dt.datetime | None,
+    order_by: str,
+    limit: int | None,
+) -> sa.Select[Any]:
+    """Add filters, order and limit to a query over `run`. All words must be found; hidden runs are left out.
+
+    Raises:
+        QueryError: an unknown status or column, or a limit below zero.
+    """
+    query = query.where(run.c.deleted.is_(None))
+    for word in words.split() if isinstance(words, str) else words:
+        query = query.where(database.contains(run.c.words, rows.folded(word)))
+    if project is not None:
+        query = query.where(run.c.project == rows.searchable(project))
+    if group is not None:
+        query = query.where(run.c.group == rows.searchable(group))
+    if status is not None:
+        if status not in STATUSES:
+            raise QueryError(f"there is no status {status!r:.80}", hint=f"use one of: {', '.join(STATUSES)}")
+        query = query.where(status_column() == status)
+    if since is not None:
+        query = query.where(run.c.created >= rows.microseconds(since))
+    if limit is not None:
+        if limit < 0:
+            raise QueryError(f"the limit is {limit}", hint="use 0 or more")
+        query = query.limit(min(limit, (1 << 63) - 1))
+    return query.order_by(*_order(order_by))
+
+
+def _order(order_by: str) -> list[sa.ColumnElement[Any]]:
+    name, down = order_by.removeprefix("-"), order_by.startswith("-")
+    if name not in COLUMNS:
+        raise QueryError(f"runs have no column {name!r:.80}", hint=f"sort by one of: {', '.join(COLUMNS)}")
+    column = status_column() if name == "status" else run.c[name]
+    if down:
+        return [column.desc().nulls_last(), run.c.number.desc()]
+    return [column.asc().nulls_last(), run.c.number.asc()]
+
+
+class Found(NamedTuple):
+    """The run that a reference means: its row's number, its id and name."""
+
+    number: int
+    id: str
+    name: str
+
+
+def find(connection: sa.Connection, reference: str, *, hidden: bool = False) -> Found:
+    """The run that a reference means: `latest`, an id, a name, or a unique start or end of one.
+
+    Raises:
+        RunNotFound: there is none; with `hidden`, deleted ones are looked at, too.
+        AmbiguousRun: a start or end is that of several.
+    """
+    query = sa.select(run.c.number, run.c.id, run.c.name)
+    if not hidden:
+        query = query.where(run.c.deleted.is_(None))
+    if reference == LATEST:
+        newest = query.where(run.c.status == "finished", run.c.origin == "captured", run.c.deleted.is_(None))
+        found = connection.execute(newest.order_by(*_order("-created")).limit(1)).one_or_none()
+        if found is None:
+            raise RunNotFound(reference, hint="no recorded run has finished yet: see `cardgen runs list`")
+        return Found(*found)
+    text = rows.searchable(reference, rows.NAME_LIMIT + 1)
+    if not text or len(text) > rows.NAME_LIMIT:
+        raise RunNotFound(reference[: rows.NAME_LIMIT])
+    exact = connection.execute(query.where(sa.or_(run.c.id == text, run.c.name == text))).all()
+    if exact:
+        return Found(*next((row for row in exact if row.id == text), exact[0]))
+    matches = [_starts_or_ends(column, text) for column in (run.c.id, run.c.name)]
+    found_rows = connection.execute(query.where(sa.or_(*matches)).order_by(run.c.name).limit(10)).all()
+    if not found_rows:
+        raise RunNotFound(reference)
+    if len(found_rows) > 1:
+        raise AmbiguousRun(reference, [row.name for row in found_rows])
+    return Found(*found_rows[0])
+
+
+def _starts_or_ends(column: sa.Column[str], text: str) -> sa.ColumnElement[bool]:
+    length = len(text)
+    size = sa.func.length(column)
+    ends = sa.and_(size >= length, sa.func.substr(column, size - length + 1) == text)
+    return sa.or_(sa.func.substr(column, 1, length) == text, ends)
+
+
+def stored_run(connection: sa.Connection, found: Found) -> Run:
+    """The whole record of a run.
+
+    Raises:
+        DocumentError: it cannot be decoded; the error names the run.
+    """
+    query = sa.select(document.c.text).where(document.c.run == found.number)
+    return decoded(found.name, connection.execute(query).scalar_one_or_none())
+
+
+def decoded(name: str, text: str | None) -> Run:
+    """The record in a stored document of the run called `name`."""
+    try:
+        return decode_run(text or "")
+    except DocumentError as error:
+        hint = error.hint or f"if no backup has it, remove it: cardgen runs delete {name} --purge"
+        raise type(error)(f"run {name}: {error}", hint=hint) from error
+
+
+def state(connection: sa.Connection, number: int) -> RunState:
+    """The state of a run."""
+    events = sa.select(sa.func.count()).where(log_event.c.run == number).scalar_subquery()
+    columns = [run.c.id, run.c.name, status_column(), run.c.heartbeat, events, run.c.revision, run.c.folded]
+    found = connection.execute(sa.select(*columns).where(run.c.number == number)).one()
+    run_id, name, status, heartbeat, count, revision, folded = found
+    return RunState(
+        id=run_id,
+        name=name,
+        status=status,
+        heartbeat=rows.from_microseconds(heartbeat),
+        events=count,
+        revision=revision,
+        folded=folded,
+    )
+
+
+def events(connection: sa.Connection, number: int) -> list[LogEvent]:
+    """The log of a run, in order."""
+    query = sa.select(log_event).where(log_event.c.run == number).order_by(log_event.c.seq)
+    return [
+        LogEvent(
+            seq=row.seq,
+            kind=row.kind,
+            step=row.step,
+            epoch=None if row.epoch is None else decode_value(row.epoch),
+            segment=row.segment,
+            values=decode_value(row.values),
+            at=rows.from_microseconds(row.at),
+        )
+        for row in connection.execute(query)
+    ]

@@ -1,0 +1,174 @@
+"""The schema of a registry: made, recognised, upgraded.
+
+Revisions are numbered (`0001`, `0002` …), so their order is known without Alembic, which is loaded only to upgrade. A
+new registry is made from the tables as they are now and stamped with `REVISION`, in one transaction and under the
+database's own lock: of several processes that start at once, one makes it.
+
+Nothing of somebody else is taken for a registry: other tables, views or triggers are refused.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import sqlite3
+import time
+from pathlib import Path
+from typing import Any
+
+import sqlalchemy as sa
+
+from cardgen.errors import NotARegistry, RegistryBusy, RegistryNotFound, SchemaTooNew, SchemaTooOld
+from cardgen.registry.engine import Database
+from cardgen.registry.faults import translated
+from cardgen.registry.tables import metadata, version
+
+REVISION = "0001"
+"""The revision that this version of cardgen reads and writes: the last one in `migrations/versions`."""
+
+SCRIPTS = "cardgen.registry:migrations"
+_ADVISORY_LOCK = 0x63617264  # "card"
+_ACTIVE_MICROSECONDS = 60_000_000
+
+
+def ensure_schema(database: Database, *, create: bool) -> None:
+    """Make sure that the registry has this version's tables, making or upgrading them where that is allowed.
+
+    Raises:
+        RegistryNotFound: nothing is there, and nothing may be made.
+        NotARegistry: it belongs to somebody else, or parts are missing.
+        SchemaTooNew, SchemaTooOld: another version of cardgen wrote it.
+        RegistryBusy: it needs an upgrade while runs are being recorded.
+    """
+    with database.read() as connection:
+        found = _revision(database, connection)
+    if found is None and database.mode == "write" and create:
+        found = _create(database)
+    if found is None:
+        raise RegistryNotFound(
+            f"{_place(database)} holds no registry yet", hint="make one: cardgen registry init, or record a run"
+        )
+    if found != REVISION and _order(found, database) > _order(REVISION, database):
+        raise SchemaTooNew(
+            f"the registry {_place(database)} has schema {found}, this cardgen knows up to {REVISION}",
+            hint="upgrade cardgen: pip install --upgrade cardgen",
+        )
+    if found != REVISION:
+        if database.mode == "read" or not database.is_sqlite:
+            raise SchemaTooOld(
+                f"the registry {_place(database)} has schema {found}, this cardgen needs {REVISION}",
+                hint="open it once for writing, it is upgraded then"
+                if database.is_sqlite
+                else "upgrade it when nobody records: cardgen registry upgrade",
+            )
+        upgrade(database)
+
+
+def stored_revision(database: Database) -> str | None:
+    """The revision of the registry, None for an empty database."""
+    with database.read() as connection:
+        return _revision(database, connection)
+
+
+def upgrade(database: Database) -> None:
+    """Bring an older registry to `REVISION`, in one transaction; a SQLite file is copied first.
+
+    Raises:
+        RegistryBusy: a run is being recorded by an older cardgen.
+    """
+    with database.write() as connection:
+        _lock(database, connection)
+        found = _revision(database, connection)
+        if found is None or found == REVISION:
+            return
+        if _is_recording(connection):
+            raise RegistryBusy(
+                f"the registry {_place(database)} needs an upgrade, and a run is being recorded",
+                hint="try again when the run has ended",
+            )
+        if database.location.path is not None:
+            _back_up(database, database.location.path, found)
+        from alembic import command
+        from alembic.config import Config
+
+        config = Config()
+        config.set_main_option("script_location", SCRIPTS)
+        config.attributes["connection"] = connection
+        command.upgrade(config, REVISION)
+
+
+def _create(database: Database) -> str:
+    with database.write() as connection:
+        _lock(database, connection)
+        found = _revision(database, connection)
+        if found is None:
+            metadata.create_all(connection, checkfirst=False)
+            version.create(connection)
+            connection.execute(version.insert().values(version_num=REVISION))
+            found = REVISION
+    return found
+
+
+def _lock(database: Database, connection: sa.Connection) -> None:
+    if not database.is_sqlite:  # SQLite's BEGIN IMMEDIATE is the lock
+        connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_ADVISORY_LOCK)))
+
+
+def _revision(database: Database, connection: sa.Connection) -> str | None:
+    """The stamp, None for an empty database; whatever else is there must be ours."""
+    if database.is_sqlite:
+        objects = sa.text(
+            "SELECT type, name FROM sqlite_master WHERE type <> 'index' AND name NOT LIKE 'sqlite\\_%' ESCAPE '\\'"
+        )
+    else:
+        objects = sa.text(
+            "SELECT 'table', relname FROM pg_class WHERE relkind IN ('r', 'p', 'f') "
+            "AND relnamespace = (SELECT oid FROM pg_namespace WHERE nspname = current_schema())"
+        )
+    found = [(row[0], row[1]) for row in connection.execute(objects)]
+    if not found:
+        return None
+    ours = {*metadata.tables, version.name}
+    tables = {name for kind, name in found if kind == "table"}
+    strange = sorted(f"{kind} {name}" for kind, name in found if kind != "table")
+    revisions = connection.execute(sa.select(version.c.version_num)).scalars().all() if version.name in tables else []
+    newer = len(revisions) == 1 and _order(revisions[0], database) > _order(REVISION, database)
+    if strange or len(revisions) != 1 or (not newer and tables - ours):
+        other = strange or sorted(f"table {name}" for name in tables - ours) or ["no stamp of a cardgen schema"]
+        raise NotARegistry(
+            f"{_place(database)} is a database of something else: it has {', '.join(other)[:200]}",
+            hint="name another file" if database.is_sqlite else "give the registry a database or schema of its own",
+        )
+    if revisions[0] == REVISION and ours - tables:
+        raise NotARegistry(
+            f"{_place(database)} is damaged: it lacks {', '.join(sorted(ours - tables))}", hint="restore a backup of it"
+        )
+    return str(revisions[0])
+
+
+def _order(revision: str, database: Database) -> int:
+    if re.fullmatch(r"\d{4}", revision) is None:
+        raise NotARegistry(f"{_place(database)} has the schema {revision!r:.40} of something else")
+    return int(revision)
+
+
+def _is_recording(connection: sa.Connection) -> bool:
+    now = sa.text("SELECT count(*) FROM run WHERE status = 'running' AND heartbeat > :since")
+    return bool(connection.execute(now, {"since": time.time_ns() // 1000 - _ACTIVE_MICROSECONDS}).scalar_one())
+
+
+def _back_up(database: Database, path: Path, revision: str) -> None:
+    target = path.with_name(f"{path.name}.before-{int(revision) + 1:04d}")
+    os.close(os.open(target, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
+    with translated(database.location):
+        source = sqlite3.connect(f"file:{path}?mode=ro", uri=True)
+        copy = sqlite3.connect(target)
+        try:
+            source.backup(copy)
+        finally:
+            copy.close()
+            source.close()
+
+
+def _place(database: Database) -> Any:
+    return database.location.path or database.location.url

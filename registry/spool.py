@@ -1,0 +1,226 @@
+"""The spool: where a run is written down first, one file a run, one writer a file.
+
+A line is an entry, `{"entry":N,"KIND":…}`. Its number increases within the run, over all its writers: a writer starts
+after the entries that stand in the file, after those it was told of, and not before the clock's microseconds, so that a
+resumed run whose earlier spool is gone continues above what the registry has folded. Kinds are `run` (the whole
+document as it is now), `event` (one log event) and `writer` (somebody opened the file).
+
+An accepted entry has been handed to the operating system when the method returns: killing the process loses nothing.
+Only lines that have their end are entries. The writer holds a lock on its file for as long as it lives, whereby
+others know whether more may come. This module needs no database.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import re
+import socket
+import stat
+import threading
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal, cast
+
+from cardgen.errors import FileProblem, RegistryFull, SettingsError
+from cardgen.identity import is_run_id
+from cardgen.record import LogEvent, Run
+from cardgen.registry.codec import DOCUMENT_VERSION, encode_event, encode_run, encode_value
+from cardgen.registry.location import parse_location
+
+try:
+    import fcntl
+except ImportError:  # Windows: nobody can be seen to live, so spools stay until their run has ended
+    fcntl = None  # type: ignore[assignment]
+
+SUFFIX = ".jsonl"
+_LINE = re.compile(rb'\{"entry":(\d{1,18}),"(run|event|writer)":(.+)\}\r?\n', re.DOTALL)
+_LOCK_SECONDS = 2.0
+
+
+def spool_folder(url: str | os.PathLike[str]) -> Path:
+    """Where the spools of this registry lie; the folder need not exist.
+
+    Raises:
+        SettingsError: the URL names no registry.
+    """
+    return parse_location(url).spool_folder
+
+
+class SpoolWriter:
+    """The one writer of a run's spool. Its methods may be called from any thread."""
+
+    def __init__(self, folder: Path, run_id: str, *, after: int = -1) -> None:
+        """Make or continue the spool of a run.
+
+        `after` is the number of the last entry that the registry has folded for this run, where the caller knows it.
+
+        Raises:
+            SettingsError: the id cannot be a file name.
+            FileProblem, RegistryFull: the file cannot be made, or another process writes this run.
+        """
+        if not is_run_id(run_id):
+            raise SettingsError(f"{run_id!r:.100} cannot be the id of a run", hint="use letters, digits and ._-")
+        self.path = Path(folder) / (run_id + SUFFIX)
+        self._mutex = threading.Lock()
+        self._file: int | None = None
+        try:
+            make_private_folder(self.path.parent)
+            self._file = _open_locked(self.path)
+            self._torn = _has_torn_end(self._file)
+            last = max((entry.number for entry in read_spool(self.path)), default=-1)
+            self._next = max(last + 1, after + 1, time.time_ns() // 1000)
+            writer = {"document_version": DOCUMENT_VERSION, "pid": os.getpid(), "host": socket.gethostname()}
+            self._write("writer", encode_value(writer))
+        except OSError as error:  # FileProblem is one, too
+            self.close()
+            raise error if isinstance(error, FileProblem) else _problem(self.path, error) from error
+        except RegistryFull:
+            self.close()
+            raise
+
+    def snapshot(self, run: Run) -> None:
+        """Write the whole document as it is now.
+
+        Raises:
+            DocumentError: a field holds what its type does not allow.
+            FileProblem, RegistryFull: the file cannot be written.
+        """
+        self._write("run", encode_run(run))
+
+    def event(self, event: LogEvent) -> None:
+        """Write one log event; raises what `snapshot` does."""
+        self._write("event", encode_event(event))
+
+    def close(self) -> None:
+        """Release the file; closing again does nothing."""
+        with self._mutex:
+            if self._file is not None:
+                with contextlib.suppress(OSError):
+                    os.fsync(self._file)
+                os.close(self._file)
+                self._file = None
+
+    def _write(self, kind: str, text: str) -> None:
+        with self._mutex:
+            if self._file is None:
+                raise FileProblem(f"{self.path} is closed")
+            start = "\n" if self._torn else ""
+            line = f'{start}{{"entry":{self._next},"{kind}":{text}}}\n'.encode("ascii")
+            try:
+                written = os.write(self._file, line)
+                while written < len(line):  # a disk that is nearly full takes a part; the rest then says why
+                    written += os.write(self._file, line[written:])
+            except OSError as error:
+                self._torn = True
+                raise _problem(self.path, error) from error
+            self._torn = False
+            self._next += 1
+
+
+@dataclass(frozen=True, slots=True)
+class SpoolEntry:
+    """One entry; `text` is its content as written, `end` the position in bytes behind its line."""
+
+    number: int
+    kind: Literal["run", "event", "writer"]
+    text: str
+    end: int
+
+
+@dataclass(frozen=True, slots=True)
+class DamagedLine:
+    """A line that is no entry."""
+
+    line: bytes
+    end: int
+
+
+def read_spool(path: Path, after: int = -1) -> Iterator[SpoolEntry]:
+    """The entries with a number above `after`, in order of writing; lines that are no entries are passed over."""
+    return (item for item in scan_spool(path) if isinstance(item, SpoolEntry) and item.number > after)
+
+
+def scan_spool(path: Path, start: int = 0) -> Iterator[SpoolEntry | DamagedLine]:
+    """Every whole line from byte `start` on; a last line without end is not read.
+
+    Raises:
+        FileNotFoundError: there is no such spool.
+        OSError: it cannot be read.
+    """
+    end = start
+    with open(os.open(path, os.O_RDONLY | os.O_CLOEXEC | getattr(os, "O_NOFOLLOW", 0)), "rb") as file:
+        file.seek(start)
+        for line in file:
+            if not line.endswith(b"\n"):
+                return
+            end += len(line)
+            match = _LINE.fullmatch(line)
+            if match is None or not match[3].isascii():
+                if line.strip():
+                    yield DamagedLine(line, end)
+            else:
+                kind = cast(Literal["run", "event", "writer"], match[2].decode())
+                yield SpoolEntry(int(match[1]), kind, match[3].decode(), end)
+
+
+@contextlib.contextmanager
+def abandoned(path: Path) -> Iterator[bool]:
+    """Whether no writer has this spool open; if so, none can open it inside the block."""
+    if fcntl is None:
+        yield False
+        return
+    with open(os.open(path, os.O_RDONLY | os.O_CLOEXEC | getattr(os, "O_NOFOLLOW", 0)), "rb") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            yield False
+        else:
+            yield True
+
+
+def make_private_folder(folder: Path) -> None:
+    """Make a folder that only its owner reads (and its group, below a folder with the setgid bit)."""
+    if folder.is_dir():
+        return
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with contextlib.suppress(FileExistsError):
+        folder.mkdir(mode=0o770 if folder.parent.stat().st_mode & stat.S_ISGID else 0o700)
+
+
+def _open_locked(path: Path) -> int:
+    """Open for appending and lock; whoever folds may hold the lock for a moment, or remove the file meanwhile."""
+    flags = os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC | getattr(os, "O_NOFOLLOW", 0)
+    deadline = time.monotonic() + _LOCK_SECONDS
+    while True:
+        file = os.open(path, flags, 0o600)
+        if fcntl is None:
+            return file
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            if os.fstat(file).st_nlink:
+                return file
+        except BlockingIOError:
+            if time.monotonic() > deadline:
+                os.close(file)
+                raise
+        except OSError:  # a file system without locks
+            return file
+        os.close(file)
+        time.sleep(0.01)
+
+
+def _has_torn_end(file: int) -> bool:
+    size = os.fstat(file).st_size
+    return size > 0 and os.pread(file, 1, size - 1) != b"\n"
+
+
+def _problem(path: Path, error: OSError) -> FileProblem | RegistryFull:
+    if isinstance(error, BlockingIOError):
+        return FileProblem(f"another process records this run: {path}", hint="give the new run an id of its own")
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return RegistryFull(f"no space is left for {path}", hint="free some space")
+    return FileProblem(f"{path} cannot be written: {error.strerror or error}")

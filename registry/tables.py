@@ -1,0 +1,151 @@
+"""The tables of a registry.
+
+A run is one row of `run` for listings, one `document` that is the truth about it, rows of `fact` to search by (they
+can be rebuilt from the document), and its `log_event`s. `audit` says who did what when and is only ever appended to.
+
+Numbers join the tables, ids are for people. Times are microseconds since 1970 in UTC. Text that is searched or listed
+has no NUL and no lone surrogate (see `rows.searchable`); what must be exact is ASCII-escaped tagged JSON. Text sorts by
+code point on every engine.
+"""
+
+from __future__ import annotations
+
+import sqlalchemy as sa
+
+NAMING = {
+    "pk": "pk_%(table_name)s",
+    "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+    "fk": "fk_%(table_name)s_%(column_0_N_name)s",
+}
+
+metadata = sa.MetaData(naming_convention=NAMING)
+
+Text = sa.Text().with_variant(sa.Text(collation="C"), "postgresql")
+Number = sa.BigInteger().with_variant(sa.Integer(), "sqlite")  # SQLite numbers its rows by INTEGER alone
+
+run = sa.Table(
+    "run",
+    metadata,
+    sa.Column("number", Number, primary_key=True),
+    sa.Column("id", Text, nullable=False, unique=True),
+    sa.Column("name", Text, nullable=False, unique=True),
+    sa.Column("asked_name", Text, nullable=False),
+    sa.Column("project", Text),
+    sa.Column("group", Text),
+    sa.Column("tags", Text, nullable=False),
+    sa.Column("status", Text, nullable=False),
+    sa.Column("origin", Text, nullable=False),
+    sa.Column("model_type", Text, nullable=False),
+    sa.Column("title", Text),
+    sa.Column("base_model", Text),
+    sa.Column("created", sa.BigInteger),
+    sa.Column("started", sa.BigInteger),
+    sa.Column("ended", sa.BigInteger),
+    sa.Column("seconds", sa.Double),
+    sa.Column("metric_name", Text),
+    sa.Column("metric", sa.Double),
+    sa.Column("words", Text, nullable=False),
+    sa.Column("heartbeat", sa.BigInteger),
+    sa.Column("deleted", sa.BigInteger),
+    sa.Column("revision", sa.BigInteger, nullable=False),
+    sa.Column("folded", sa.BigInteger, nullable=False),
+    sa.Index("ix_run_created", "created", "number"),
+    sa.Index("ix_run_project", "project"),
+)
+"""`asked_name` is the name a run asked for, `name` the one it got; `words` is what free words search, case-folded;
+`folded` the greatest number of a spool entry that is in; `revision` counts the saves."""
+
+document = sa.Table(
+    "document",
+    metadata,
+    sa.Column("run", Number, sa.ForeignKey(run.c.number, ondelete="CASCADE"), primary_key=True, autoincrement=False),
+    sa.Column("text", Text, nullable=False),
+)
+"""Apart from `run`, so that a listing reads no documents."""
+
+key = sa.Table(
+    "key",
+    metadata,
+    sa.Column("number", Number, primary_key=True),
+    sa.Column("kind", Text, nullable=False),
+    sa.Column("name", Text, nullable=False),
+    sa.UniqueConstraint("kind", "name"),
+)
+"""Names of facts, each stored once; `kind` is the word before the dot of a query (`params`, `metrics` …)."""
+
+_fact_number, _fact_text = sa.Column("number", sa.Double), sa.Column("text", Text)
+
+fact = sa.Table(
+    "fact",
+    metadata,
+    sa.Column("run", Number, sa.ForeignKey(run.c.number, ondelete="CASCADE"), primary_key=True, autoincrement=False),
+    sa.Column("key", Number, sa.ForeignKey(key.c.number), primary_key=True, autoincrement=False),
+    sa.Column("position", sa.Integer, primary_key=True, autoincrement=False),
+    _fact_number,
+    _fact_text,
+    sa.Index(
+        "ix_fact_number",
+        "key",
+        "number",
+        "run",
+        sqlite_where=_fact_number.is_not(None),
+        postgresql_where=_fact_number.is_not(None),
+    ),
+    sa.Index(
+        "ix_fact_text",
+        "key",
+        "text",
+        "run",
+        sqlite_where=_fact_text.is_not(None),
+        postgresql_where=_fact_text.is_not(None),
+    ),
+    sqlite_with_rowid=False,
+)
+"""A value of a run to search by: as a number, or as text (cut to `rows.TEXT_LIMIT`). None and NaN have no number."""
+
+log_event = sa.Table(
+    "log_event",
+    metadata,
+    sa.Column("run", Number, sa.ForeignKey(run.c.number, ondelete="CASCADE"), primary_key=True, autoincrement=False),
+    sa.Column("seq", sa.BigInteger, primary_key=True, autoincrement=False),
+    sa.Column("segment", sa.BigInteger, nullable=False),
+    sa.Column("step", sa.BigInteger, nullable=False),
+    sa.Column("epoch", Text),
+    sa.Column("kind", Text, nullable=False),
+    sa.Column("at", sa.BigInteger),
+    sa.Column("values", Text, nullable=False),
+    sqlite_with_rowid=False,
+)
+"""`epoch` and `values` are tagged JSON: an epoch of 1 is not one of 1.0."""
+
+spool = sa.Table(
+    "spool",
+    metadata,
+    sa.Column("run", Number, sa.ForeignKey(run.c.number, ondelete="CASCADE"), primary_key=True, autoincrement=False),
+    sa.Column("first", sa.BigInteger, primary_key=True, autoincrement=False),
+    sa.Column("folded", sa.BigInteger, nullable=False),
+    sqlite_with_rowid=False,
+)
+"""How far each spool of a run is folded: `first` is the number of its first entry and so the file's identity. A run
+that was resumed on another machine has several."""
+
+audit = sa.Table(
+    "audit",
+    metadata,
+    sa.Column("number", Number, primary_key=True),
+    sa.Column("at", sa.BigInteger, nullable=False),
+    sa.Column("actor", Text, nullable=False),
+    sa.Column("action", Text, nullable=False),
+    sa.Column("run_id", Text),
+    sa.Column("name", Text),
+    sa.Column("detail", Text),
+    sa.Index("ix_audit_run_id", "run_id"),
+)
+
+version = sa.Table(
+    "alembic_version",
+    sa.MetaData(),
+    sa.Column("version_num", sa.String(32), nullable=False),
+    sa.PrimaryKeyConstraint("version_num", name="alembic_version_pkc"),
+)
+"""Alembic's own table, in the form it makes it, so that a new registry needs no Alembic."""

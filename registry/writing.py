@@ -1,0 +1,237 @@
+"""The writes, each inside a transaction of the caller: a run's rows, its log, the audit.
+
+The document is the truth and the rows follow from it, so both are written together. A run's name is made unique
+here, by counting its number up; what a run once got it keeps, also when its recorder goes on to use the name it
+had asked for.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import re
+import socket
+import time
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import sqlalchemy as sa
+
+from cardgen.errors import DocumentError, RegistryError, SettingsError
+from cardgen.identity import is_run_id, speakable
+from cardgen.record import LogEvent, Run
+from cardgen.registry import rows
+from cardgen.registry.codec import encode_run, encode_value
+from cardgen.registry.engine import Database
+from cardgen.registry.tables import audit, document, fact, key, log_event, run
+
+LATEST = "latest"
+"""The reference to the newest run: no run gets it as its name."""
+
+_INTEGER_LIMIT = 1 << 63
+_STATEMENT_LIMIT = 300  # keys that one statement asks for; SQLite takes 32,766 parameters, older ones 999
+
+Keys = dict[tuple[str, str], int]
+
+
+def now() -> int:
+    """Microseconds since 1970."""
+    return time.time_ns() // 1000
+
+
+class Prepared(NamedTuple):
+    """A run ready for `put_run`: its document, and its facts as rows without the run's number."""
+
+    run: Run
+    text: str
+    facts: list[dict[str, Any]]
+
+
+def prepare(database: Database, known: Keys, given: Run) -> Prepared:
+    """Encode a run, and number the keys of its facts, before the transaction that stores it.
+
+    Raises:
+        SettingsError: its id is none.
+        DocumentError: a field holds what its type does not allow.
+    """
+    if not is_run_id(given.id):
+        raise SettingsError(f"{given.id!r:.100} cannot be the id of a run", hint="use letters, digits and ._-")
+    text = encode_run(given)
+    facts = rows.facts(given)
+    _intern(database, known, {(item.kind, item.name) for item in facts})
+    fact_rows = [
+        {"key": known[item.kind, item.name], "position": item.position, "number": item.number, "text": item.text}
+        for item in facts
+    ]
+    return Prepared(given, text, fact_rows)
+
+
+def _intern(database: Database, known: Keys, wanted: set[tuple[str, str]]) -> None:
+    """Number the keys in a transaction of their own: keys are never taken back, so `known` stays right."""
+    missing = sorted(wanted - known.keys())
+    if not missing:
+        return
+    with database.write() as connection:
+        new = [{"kind": kind, "name": name} for kind, name in missing]
+        connection.execute(database.insert(key).on_conflict_do_nothing(), new)
+        found: Keys = {}
+        for start in range(0, len(missing), _STATEMENT_LIMIT):
+            names = {name for _, name in missing[start : start + _STATEMENT_LIMIT]}
+            query = sa.select(key.c.kind, key.c.name, key.c.number).where(key.c.name.in_(names))
+            found.update({(row.kind, row.name): row.number for row in connection.execute(query)})
+    known.update(found)
+
+
+def stored_row(database: Database, connection: sa.Connection, run_id: str) -> sa.Row[Any] | None:
+    """The row of a run, locked until the transaction ends; where there is none yet, nobody else can add it."""
+    if not is_run_id(run_id):
+        return None
+    query = sa.select(run).where(run.c.id == run_id).with_for_update()
+    row = connection.execute(query).one_or_none()
+    if row is None and not database.is_sqlite:
+        lock = sa.func.pg_advisory_xact_lock(sa.func.hashtext(run_id))
+        connection.execute(sa.select(lock))
+        row = connection.execute(query).one_or_none()
+    return row
+
+
+def put_run(
+    database: Database,
+    connection: sa.Connection,
+    prepared: Prepared,
+    *,
+    folded: int | None,
+    heartbeat: int,
+) -> Run:
+    """Insert or replace a run: row, document and facts.
+
+    Returns:
+        the run as stored, with the name it has here.
+    """
+    given = prepared.run
+    asked = rows.usable_name(given)
+    row = stored_row(database, connection, given.id)
+    if row is None:
+        number, name = _insert(database, connection, given, asked, folded, heartbeat)
+        row = stored_row(database, connection, given.id)
+        if row is None or row.number != number:
+            raise RegistryError(f"run {given.id} could not be stored")
+        note(connection, "create", given.id, name, None if name == asked else f"asked for {asked}")
+    else:
+        name = row.name if asked in (row.name, row.asked_name) else _rename(connection, given, asked, row)
+    stored = dataclasses.replace(given, name=name)
+    columns = rows.run_columns(stored)
+    if folded is not None:
+        columns["folded"] = max(folded, row.folded)
+    columns["heartbeat"] = max(heartbeat, row.heartbeat or 0)
+    connection.execute(
+        run.update().where(run.c.number == row.number).values(revision=run.c.revision + 1, name=name, **columns)
+    )
+    text = prepared.text if stored.name == given.name else encode_run(stored)
+    insert = database.insert(document).values(run=row.number, text=text)
+    connection.execute(insert.on_conflict_do_update(index_elements=[document.c.run], set_={"text": text}))
+    connection.execute(fact.delete().where(fact.c.run == row.number))
+    if prepared.facts:
+        connection.execute(fact.insert(), [{"run": row.number, **item} for item in prepared.facts])
+    return stored
+
+
+def _insert(
+    database: Database, connection: sa.Connection, given: Run, asked: str, folded: int | None, heartbeat: int
+) -> tuple[int, str]:
+    columns = rows.run_columns(given)
+    columns.update(id=given.id, asked_name=asked, revision=0, folded=-1 if folded is None else folded)
+    columns["heartbeat"] = heartbeat
+    name = asked if asked != LATEST else _next_name(connection, given.id, asked)
+    while True:
+        # Another process may take the name, or store this very run, at any moment: the unique columns decide.
+        insert = database.insert(run).values(name=name, **columns).on_conflict_do_nothing().returning(run.c.number)
+        number = connection.execute(insert).scalar_one_or_none()
+        if number is not None:
+            return int(number), name
+        row = stored_row(database, connection, given.id)
+        if row is not None:
+            return row.number, row.name
+        name = _next_name(connection, given.id, asked)
+
+
+def _rename(connection: sa.Connection, given: Run, asked: str, row: sa.Row[Any]) -> str:
+    taken = sa.select(run.c.number).where(run.c.name == asked, run.c.number != row.number)
+    name = asked
+    if asked == LATEST or connection.execute(taken).first() is not None:
+        name = _next_name(connection, given.id, asked)
+    connection.execute(run.update().where(run.c.number == row.number).values(asked_name=asked))
+    note(connection, "rename", given.id, name, f"was {row.name}")
+    return name
+
+
+def _next_name(connection: sa.Connection, run_id: str, asked: str) -> str:
+    """The name with its number counted up: `amber-otter-3` to `-4`, and a name that a person gave to `NAME-2`."""
+    stem, first = asked, 2
+    if asked == speakable(run_id):
+        stem, _, number = asked.rpartition("-")
+        first = int(number) + 1
+    stem = stem[: rows.NAME_LIMIT - 12]
+    # Everything that starts with "STEM-" sorts between it and "STEM.": the dot follows the dash.
+    family = sa.select(run.c.name).where(run.c.name >= f"{stem}-", run.c.name < f"{stem}.")
+    numbered = re.compile(re.escape(stem) + r"-([1-9][0-9]{0,9})")
+    numbers = [int(match[1]) for name in connection.execute(family).scalars() if (match := numbered.fullmatch(name))]
+    return f"{stem}-{max([first, *(number + 1 for number in numbers)])}"
+
+
+def put_events(connection: sa.Connection, number: int, events: Sequence[dict[str, Any]]) -> int:
+    """Append the events whose `seq` is not there yet; the caller has locked the run's row, so nobody else appends.
+
+    Returns:
+        how many events were new.
+    """
+    if not events:
+        return 0
+    given = {event["seq"]: event for event in reversed(events)}
+    there = sa.select(log_event.c.seq).where(log_event.c.run == number, log_event.c.seq.between(min(given), max(given)))
+    known = set(connection.execute(there).scalars())
+    new = [{"run": number, **given[seq]} for seq in sorted(given.keys() - known)]
+    if new:
+        connection.execute(log_event.insert(), new)
+    return len(new)
+
+
+def event_columns(event: LogEvent) -> dict[str, Any]:
+    """A log event as the columns of its table.
+
+    Raises:
+        DocumentError: it cannot be stored.
+    """
+    for name in ("seq", "step", "segment"):
+        value = getattr(event, name)
+        if not isinstance(value, int) or not -_INTEGER_LIMIT <= value < _INTEGER_LIMIT:
+            raise DocumentError(f"LogEvent.{name} cannot be stored: {value!r:.80}")
+    return {
+        "seq": event.seq,
+        "segment": event.segment,
+        "step": event.step,
+        "epoch": None if event.epoch is None else encode_value(event.epoch),
+        "kind": event.kind,
+        "at": rows.microseconds(event.at),
+        "values": encode_value(event.values),
+    }
+
+
+def note(connection: sa.Connection, action: str, run_id: str, name: str | None, detail: str | None = None) -> None:
+    """Append to the audit who did what when."""
+    connection.execute(
+        audit.insert().values(at=now(), actor=_actor(), action=action, run_id=run_id, name=name, detail=detail)
+    )
+
+
+def is_purged(connection: sa.Connection, run_id: str) -> bool:
+    """Whether the last that happened to a run was that it was purged."""
+    if not is_run_id(run_id):
+        return False
+    last = sa.select(audit.c.action).where(audit.c.run_id == run_id).order_by(audit.c.number.desc()).limit(1)
+    return connection.execute(last).scalar_one_or_none() == "purge"
+
+
+def _actor() -> str:
+    user = os.environ.get("USER") or os.environ.get("USERNAME") or (str(os.getuid()) if hasattr(os, "getuid") else "?")
+    return rows.searchable(f"{user}@{socket.gethostname()}")

@@ -1,0 +1,1 @@
+"""Tests of cardgen; they mirror the sources."""

@@ -1,0 +1,71 @@
+"""What every test stands on: no test can reach the real home, registry, network or environment."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import socket
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+_PREFIXES = ("CARDGEN_", "HF_", "HUGGINGFACE_", "WANDB_", "MLFLOW_", "TRACKIO_", "XDG_")
+_HOMES = {
+    "HOME": "",
+    "XDG_DATA_HOME": ".local/share",
+    "XDG_CONFIG_HOME": ".config",
+    "XDG_CACHE_HOME": ".cache",
+    "XDG_STATE_HOME": ".local/state",
+}
+_home = pytest.StashKey[str]()
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Leave the real environment before anything is imported: the Hub's library reads its variables once."""
+    home = tempfile.mkdtemp(prefix="cardgen-tests-")
+    config.stash[_home] = home
+    for name in list(os.environ):
+        if name.startswith(_PREFIXES):
+            del os.environ[name]
+    os.environ.update(_environment(Path(home)))
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    """Remove the home of this test process."""
+    shutil.rmtree(config.stash[_home], ignore_errors=True)
+
+
+def _environment(home: Path) -> dict[str, str]:
+    return {
+        **{name: str(home / path) for name, path in _HOMES.items()},
+        "HF_HOME": str(home / ".cache" / "huggingface"),
+        "HF_HUB_OFFLINE": "1",
+        "HF_HUB_DISABLE_TELEMETRY": "1",
+        "CARDGEN_REGISTRY": str(home / "registry.db"),
+        "TOKENIZERS_PARALLELISM": "false",
+    }
+
+
+@pytest.fixture(autouse=True)
+def _own_home(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Give each test an empty home and a registry path of its own; subprocesses inherit them."""
+    for name in list(os.environ):
+        if name.startswith("CARDGEN_"):
+            monkeypatch.delenv(name)
+    for name, value in _environment(tmp_path_factory.mktemp("home")).items():
+        monkeypatch.setenv(name, value)
+
+
+@pytest.fixture(autouse=True)
+def _no_network(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let sockets reach this machine only."""
+    connect = socket.socket.connect
+
+    def guarded(self: socket.socket, address: Any) -> None:
+        if self.family != socket.AF_UNIX and address[0] not in ("127.0.0.1", "::1", "localhost"):
+            raise OSError(f"a test tried to reach {address!r}")
+        connect(self, address)
+
+    monkeypatch.setattr(socket.socket, "connect", guarded)

@@ -1,0 +1,155 @@
+"""Filters, order and limit of a listing."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from cardgen.errors import QueryError
+from cardgen.record import Displayed, Durations, Evaluation, Model, Run
+from cardgen.registry import Registry
+from cardgen.registry.query import COLUMNS
+
+DAY = dt.datetime(2026, 1, 1, tzinfo=dt.UTC)
+
+
+@pytest.fixture
+def library(registry: Registry, make_run: Callable[..., Run]) -> Registry:
+    """Four runs: `one` to `four`, created on the first to third of January, and never."""
+
+    def model(title: str | None, base: str | None = None) -> Model:
+        return Model(type="CrossEncoder", title=title, base_model=base)
+
+    def scored(value: Any) -> tuple[Evaluation, ...]:
+        return (Evaluation(evaluator="E", primary_metric="ndcg@10", metrics={"dev_ndcg@10": value}),)
+
+    registry.save(
+        make_run(
+            name="one",
+            project="rerankers",
+            group="a",
+            created=DAY,
+            model=model("Über Modell", "org/bert"),
+            evaluations=scored(0.5),
+            durations=Durations(total_seconds=3.5),
+        )
+    )
+    registry.save(
+        make_run(
+            name="two",
+            project="rerankers",
+            group="b",
+            tags=("best 100%", "x_y"),
+            status="failed",
+            created=DAY + dt.timedelta(days=1),
+            model=model("Title"),
+            evaluations=scored(Displayed("0.9", 0.9)),
+        )
+    )
+    registry.save(
+        make_run(
+            name="three",
+            project="embedders",
+            status="finished",
+            created=DAY + dt.timedelta(days=2),
+            started=DAY,
+            evaluations=scored(float("nan")),
+        )
+    )
+    registry.save(make_run(name="four", status="interrupted", created=None))
+    return registry
+
+
+def names(registry: Registry, *arguments: Any, **filters: Any) -> list[str]:
+    """The names that both kinds of listing give."""
+    found = [row.name for row in registry.listing(*arguments, **filters)]
+    assert [run.name for run in registry.runs(*arguments, **filters)] == found
+    return found
+
+
+@pytest.mark.parametrize(
+    ("filters", "found"),
+    [
+        ({}, ["three", "two", "one", "four"]),
+        ({"project": "rerankers"}, ["two", "one"]),
+        ({"project": "RERANKERS"}, []),
+        ({"group": "a"}, ["one"]),
+        ({"status": "failed"}, ["two"]),
+        ({"status": "running"}, ["one"]),
+        ({"since": DAY + dt.timedelta(days=1)}, ["three", "two"]),
+        ({"since": dt.datetime(2026, 1, 3)}, ["three"]),
+        ({"words": "rerank"}, ["two", "one"]),
+        ({"words": "RERANK Two"}, ["two"]),
+        ({"words": "ÜBER"}, ["one"]),
+        ({"words": "ORG/bert"}, ["one"]),
+        ({"words": ["best 100%"]}, ["two"]),
+        ({"words": "100%"}, ["two"]),
+        ({"words": "1%0"}, []),
+        ({"words": "x_y"}, ["two"]),
+        ({"words": "o_e"}, []),
+        ({"words": "' OR 1=1 --"}, []),
+        ({"words": "t", "project": "rerankers", "status": "failed", "limit": 1}, ["two"]),
+        ({"limit": 2}, ["three", "two"]),
+        ({"limit": 0}, []),
+        ({"limit": 10**30}, ["three", "two", "one", "four"]),
+    ],
+)
+def test_filters(library: Registry, filters: dict[str, Any], found: list[str]) -> None:
+    """All filters must hold; words are found in any case, and are no patterns."""
+    assert names(library, **filters) == found
+
+
+@pytest.mark.parametrize(
+    ("order_by", "found"),
+    [
+        ("created", ["one", "two", "three", "four"]),
+        ("-created", ["three", "two", "one", "four"]),
+        ("name", ["four", "one", "three", "two"]),
+        ("-name", ["two", "three", "one", "four"]),
+        ("metric", ["one", "two", "three", "four"]),
+        ("-metric", ["two", "one", "four", "three"]),
+        ("-seconds", ["one", "four", "three", "two"]),
+        ("status", ["two", "three", "four", "one"]),
+        ("title", ["two", "one", "three", "four"]),
+    ],
+)
+def test_order(library: Registry, order_by: str, found: list[str]) -> None:
+    """Runs sort by any column; equals keep the order they were saved in, and what is missing or NaN comes last."""
+    assert names(library, order_by=order_by) == found
+
+
+def test_every_column_sorts(library: Registry) -> None:
+    """A listing can be sorted by each of its columns, both ways."""
+    for column in COLUMNS:
+        assert len(library.listing(order_by=column)) == len(library.listing(order_by=f"-{column}")) == 4
+
+
+def test_a_row_has_the_facts(library: Registry) -> None:
+    """A listing shows a run without decoding its document."""
+    row = library.listing("one")[0]
+    assert (row.metric_name, row.metric, row.seconds) == ("dev_ndcg@10", 0.5, 3.5)
+    assert (row.title, row.base_model, row.model_type) == ("Über Modell", "org/bert", "CrossEncoder")
+    assert (row.created, row.started, row.tags) == (DAY, None, ())
+    assert library.listing("three")[0].metric is None
+    assert library.listing("two")[0].metric == 0.9
+
+
+@pytest.mark.parametrize(
+    ("filters", "hint"),
+    [
+        ({"status": "done"}, "finished"),
+        ({"order_by": "loss"}, "created"),
+        ({"order_by": ""}, "created"),
+        ({"order_by": "--created"}, "created"),
+        ({"order_by": "name; DROP TABLE run"}, "created"),
+        ({"limit": -1}, "0 or more"),
+    ],
+)
+def test_what_cannot_be_understood(library: Registry, filters: dict[str, Any], hint: str) -> None:
+    """An unknown status or column is an error that names the known ones."""
+    with pytest.raises(QueryError) as caught:
+        library.listing(**filters)
+    assert hint in (caught.value.hint or "")
