@@ -1,0 +1,95 @@
+"""A saved folder: its files with size and sha256."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+from cardgen.record import Checkpoint, File
+
+CHUNK = 1 << 20
+LARGE = 16 << 20
+"""Files above this size in bytes are hashed only if they hold weights."""
+
+WEIGHTS = (".safetensors", ".bin", ".pt", ".pth", ".onnx", ".h5", ".msgpack")
+TRAINING_STATE = ("training_args.bin", "optimizer.", "scheduler.", "scaler.", "rng_state", "trainer_state.json")
+"""What a trainer keeps to go on from; `training_args.bin` holds the hub token, so it is not read."""
+
+OURS = "cardgen.json"
+"""Lies beside the weights and is no part of them."""
+
+MAX_FILES = 10_000
+
+
+def list_files(folder: Path) -> tuple[File, ...]:
+    """The files below a folder with their sizes; links, checkpoints within it and our own file are left out."""
+    found: list[File] = []
+    for parent, folders, names in os.walk(folder):
+        folders[:] = sorted(name for name in folders if not name.startswith("checkpoint-"))
+        for name in sorted(names):
+            path = Path(parent, name)
+            if path.is_symlink() or name == OURS or len(found) >= MAX_FILES:
+                continue
+            try:
+                found.append(File(path=path.relative_to(folder).as_posix(), size=path.stat().st_size))
+            except OSError:  # removed meanwhile
+                continue
+    return tuple(found)
+
+
+def hash_files(folder: Path, files: tuple[File, ...], stop: Callable[[], bool]) -> tuple[File, ...]:
+    """The files with their sha256, where it could be had; weights first. `stop` is asked between chunks."""
+    order = sorted(range(len(files)), key=lambda index: not is_weights(files[index].path))
+    hashed = list(files)
+    for index in order:
+        file = files[index]
+        if stop():
+            break
+        name = file.path.rpartition("/")[2]
+        if name.startswith("training_args") or (file.size > LARGE and not is_weights(file.path)):
+            continue
+        digest = _sha256(folder / file.path, file.size, stop)
+        if digest is not None:
+            hashed[index] = dataclasses.replace(file, sha256=digest)
+    return tuple(hashed)
+
+
+def with_hashes(checkpoint: Checkpoint, files: tuple[File, ...]) -> Checkpoint:
+    """The checkpoint with hashed files and the hash of its weights."""
+    return dataclasses.replace(checkpoint, files=files, weights=weights_hash(files))
+
+
+def weights_hash(files: tuple[File, ...]) -> str | None:
+    """One sha256 for the weights: that of the only file, else of the lines `sha256  path`; None if one is unknown."""
+    weights = sorted((file for file in files if is_weights(file.path)), key=lambda file: file.path)
+    if not weights or any(file.sha256 is None for file in weights):
+        return None
+    if len(weights) == 1:
+        return weights[0].sha256
+    lines = "".join(f"{file.sha256}  {file.path}\n" for file in weights)
+    return hashlib.sha256(lines.encode("utf-8", "surrogateescape")).hexdigest()
+
+
+def is_weights(path: str) -> bool:
+    """Whether a file of a model folder holds weights."""
+    name = path.rpartition("/")[2]
+    return name.endswith(WEIGHTS) and not name.startswith(TRAINING_STATE)
+
+
+def _sha256(path: Path, size: int, stop: Callable[[], bool]) -> str | None:
+    """The hash of a file; None if it is gone, cannot be read or has another size than before."""
+    digest = hashlib.sha256()
+    read = 0
+    try:
+        with open(path, "rb") as file:
+            while chunk := file.read(CHUNK):
+                digest.update(chunk)
+                read += len(chunk)
+                if stop():
+                    return None
+    except OSError:
+        return None
+    return digest.hexdigest() if read == size else None

@@ -1,0 +1,95 @@
+"""The group `cardgen`, which loads a command's module when the command is used, and `main()`."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from importlib import import_module
+
+import click
+
+from cardgen.cli.errors import report, silence_stdout
+from cardgen.cli.options import registry_option
+from cardgen.errors import FileProblem
+
+COMMANDS = {
+    "completion": "cardgen.cli.completion:completion",
+    "demo": "cardgen.cli.demo:demo",
+    "registry": "cardgen.cli.registry:registry",
+    "render": "cardgen.cli.render:render",
+    "runs": "cardgen.cli.runs:runs",
+}
+"""Every command and where it is; written out, because the packages of an installed cardgen cannot be listed."""
+
+
+class LazyGroup(click.Group):
+    """A group that imports the module of a command only when somebody asks for the command."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """The names, sorted."""
+        return sorted(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """The command of this name."""
+        if cmd_name not in COMMANDS:
+            return None
+        module, _, attribute = COMMANDS[cmd_name].partition(":")
+        command = getattr(import_module(module), attribute)
+        assert isinstance(command, click.Command)
+        return command
+
+
+def _version(context: click.Context, parameter: click.Parameter, value: bool) -> None:
+    if value and not context.resilient_parsing:
+        import cardgen
+
+        click.echo(f"cardgen {cardgen.__version__}")
+        context.exit()
+
+
+@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@registry_option
+@click.option(
+    "--version", is_flag=True, expose_value=False, is_eager=True, callback=_version, help="Print the version."
+)
+def cli() -> None:
+    """Model cards from the record of a training run.
+
+    RUN is an id or a name, a unique prefix or suffix of one, or `latest`. Hints go to stderr, data to stdout.
+
+    Exit codes: 0 done, 1 failure, 2 usage, 3 not found, 4 conflict, 5 Hub or network, 6 check failed.
+
+    \b
+    Examples:
+      cardgen demo                     train a tiny model and see everything
+      cardgen runs list --since 7d     the runs of a week
+      cardgen render latest            the card of your newest run
+    """
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line and return its exit code."""
+    for stream in (sys.stdout, sys.stderr):
+        # A name that the terminal's encoding lacks is shown by its escape, not by a traceback.
+        getattr(stream, "reconfigure", lambda **_: None)(errors="backslashreplace")
+    try:
+        result = cli.main(arguments, prog_name="cardgen", standalone_mode=False)
+        _flush()
+        return result if isinstance(result, int) else 0
+    except Exception as error:
+        code = report(error)
+        if code is None:
+            raise
+        return code
+    except KeyboardInterrupt as error:
+        return report(error) or 1
+
+
+def _flush() -> None:
+    try:
+        sys.stdout.flush()
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        silence_stdout()
+        raise FileProblem(f"the output cannot be written: {error.strerror}") from error

@@ -1,0 +1,72 @@
+"""The live handle of a run that is being recorded."""
+
+from __future__ import annotations
+
+import datetime as dt
+from typing import TYPE_CHECKING, Any
+
+from cardgen.errors import RecordingError
+from cardgen.record import LogEvent, Run, Status
+
+if TYPE_CHECKING:
+    from cardgen.tracking.recording import Recording
+
+
+class ActiveRun:
+    """A run that is being recorded, as `track` gives it.
+
+    Where nothing is recorded (`CARDGEN_MODE=disabled`, every process but the first) it has the same methods, and they
+    do nothing.
+    """
+
+    def __init__(self, recording: Recording) -> None:
+        """A handle of this recording; use `track`."""
+        self._recording = recording
+
+    def __repr__(self) -> str:
+        return f"ActiveRun({self.name!r})"
+
+    @property
+    def id(self) -> str:
+        """The run's id. A resumed run gets its former id when training begins."""
+        return self._recording.id
+
+    @property
+    def name(self) -> str:
+        """The run's name; the registry may add a number to it if it is taken."""
+        return self._recording.name
+
+    @property
+    def run(self) -> Run:
+        """The record as it is now."""
+        return self._recording.current()
+
+    @property
+    def log(self) -> list[LogEvent]:
+        """The log events so far, in order."""
+        return list(self._recording.log)
+
+    def evaluate(self, evaluator: Any) -> Any:
+        """Run an evaluator on the model and keep its result; returns what the evaluator returns.
+
+        Raises:
+            RecordingError: the model is gone, or was never there.
+        """
+        model = self._recording.model()
+        if model is None:
+            raise RecordingError("the model of this run is gone", hint="keep a reference to the model or the trainer")
+        start = dt.datetime.now(dt.UTC)
+        result = evaluator(model)
+        if not self._recording.has_result_of(evaluator, start):
+            self._recording.add_evaluation(evaluator, result)
+        return result
+
+    def finish(self, status: Status = "finished") -> None:
+        """End the run: nothing that happens from now on belongs to it. Ending it again does nothing.
+
+        Raises:
+            RecordingError: the status is none that a run can end with.
+        """
+        if status not in ("finished", "failed", "interrupted"):
+            raise RecordingError(f"status is {status!r:.80}", hint="use one of: finished, failed, interrupted")
+        self._recording.finish(status)

@@ -1,0 +1,213 @@
+"""The facts of a run that is being recorded: one frozen `Run`, renewed by looking again.
+
+Everything passes `clean` before it gets in, so no secret is ever part of the record. Look-ups happen in the training
+thread; the lock is for those who read, and for results of threads (hashes).
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime as dt
+import threading
+import time
+from collections.abc import Mapping
+from typing import Any, TypeVar
+
+from cardgen.capture.dataset import capture_datasets
+from cardgen.capture.environment import capture_emissions, capture_environment
+from cardgen.capture.model import capture_citations, capture_model
+from cardgen.capture.problems import Problems
+from cardgen.capture.trainer import capture_hyperparameters, changed_arguments
+from cardgen.capture.usage import capture_usage
+from cardgen.identity import speakable
+from cardgen.record import Durations, Model, Run, Segment
+from cardgen.redaction import redact
+from cardgen.tracking.options import Options
+
+T = TypeVar("T")
+
+
+class Facts:
+    """The record so far. `problems` is what could not be recorded."""
+
+    def __init__(self, options: Options, run_id: str, problems: Problems) -> None:
+        """Start with nothing but names."""
+        self.problems = problems
+        self.lock = threading.RLock()
+        self.defaults: Mapping[str, Any] | None = None
+        self.builtin_examples = False
+        self.emissions_known = False
+        self._samples = options.settings.samples
+        self._args: Any = None
+        self._redactions: dict[str, None] = {}
+        self._began: float | None = None
+        self._evaluation_seconds = 0.0
+        self._run = Run(
+            id=run_id,
+            name=options.name or speakable(run_id),
+            model=Model(type="SentenceTransformer"),
+            project=options.settings.project,
+            group=options.group,
+            tags=options.tags,
+            created=now(),
+        )
+
+    @property
+    def run(self) -> Run:
+        """The record, complete as of now."""
+        with self.lock:
+            return dataclasses.replace(
+                self._run, redactions=tuple(self._redactions), problems=tuple(self.problems.texts)
+            )
+
+    @property
+    def args(self) -> Any:
+        """The training arguments; None before training and after the run."""
+        return self._args
+
+    @property
+    def segment(self) -> int:
+        """The index of the newest segment; 0 before training."""
+        return max(0, len(self._run.segments) - 1)
+
+    def update(self, **changes: Any) -> None:
+        """Replace fields of the record."""
+        with self.lock:
+            self._run = dataclasses.replace(self._run, **changes)
+
+    def clean(self, value: T, where: str) -> T:
+        """The value without its secrets; where they were is remembered."""
+        clean: T
+        clean, places = redact(value, where)
+        self._redactions.update(dict.fromkeys(places))
+        return clean
+
+    def go_on(self, earlier: Run) -> None:
+        """Continue a run that was recorded before."""
+        with self.lock:
+            mine = self._run
+            self._redactions = dict.fromkeys([*earlier.redactions, *self._redactions])
+            for problem in earlier.problems:
+                self.problems.note(problem)
+            self._run = dataclasses.replace(
+                earlier,
+                model=mine.model,
+                usage=mine.usage,
+                datasets=mine.datasets or earlier.datasets,
+                citations=mine.citations or earlier.citations,
+                project=mine.project or earlier.project,
+                group=mine.group or earlier.group,
+                tags=tuple(dict.fromkeys([*earlier.tags, *mine.tags])),
+            )
+
+    def forget(self) -> None:
+        """Let go of the training arguments."""
+        self._args = None
+
+    # Segments and durations
+
+    def open_segment(self, args: Any, card: Any, step: int) -> None:
+        """Training starts or goes on: arguments, environment, and a new segment."""
+        before = self._run.hyperparameters
+        self._args = args
+        self.look_at_arguments(card)
+        environment = capture_environment(card, args, self.problems)
+        with self.lock:
+            after, index, started = self._run.hyperparameters, len(self._run.segments), now()
+            changed = changed_arguments(before.values, after.values) if index and before and after else {}
+            self._began = time.monotonic()
+            self._evaluation_seconds = 0.0
+            self.update(
+                status="running",
+                started=self._run.started or started,
+                ended=None,
+                environment=self.clean(environment, "environment"),
+                segments=(
+                    *self._run.segments,
+                    Segment(index=index, started=started, start_step=step, changed=changed),
+                ),
+            )
+
+    def evaluated_for(self, seconds: float) -> None:
+        """A validation during training took so long."""
+        if self._began is not None:
+            self._evaluation_seconds += seconds
+
+    def close_segment(self, step: int | None) -> None:
+        """Training ended or broke off: its durations are frozen."""
+        with self.lock:
+            if self._began is None:
+                return
+            *others, last = self._run.segments
+            last = dataclasses.replace(
+                last,
+                ended=now(),
+                end_step=step,
+                training_seconds=time.monotonic() - self._began,
+                evaluation_seconds=float(self._evaluation_seconds),
+            )
+            self._began = None
+            self.update(segments=(*others, last))
+            self.look_at_durations()
+
+    def look_at_durations(self) -> None:
+        """Sum up the segments, the open one as far as it is."""
+        with self.lock:
+            total = sum(segment.training_seconds or 0.0 for segment in self._run.segments)
+            evaluation = sum(segment.evaluation_seconds or 0.0 for segment in self._run.segments)
+            if self._began is not None:
+                total += time.monotonic() - self._began
+                evaluation += self._evaluation_seconds
+            if self._run.segments:
+                self.update(durations=Durations(total_seconds=float(total), evaluation_seconds=float(evaluation)))
+
+    # Look-ups
+
+    def look_at_model(self, model: Any, card: Any) -> None:
+        """Model, usage, citations and emissions."""
+        look = self.problems.attempt
+        facts = look("the model", lambda: capture_model(model, card, self.problems), self._run.model)
+        usage = capture_usage(
+            card,
+            facts.type,
+            self.problems,
+            retrieval=bool(facts.information_retrieval),
+            samples=self._samples,
+            builtin=self.builtin_examples,
+        )
+        citations = look("the citations", lambda: capture_citations(card), ())
+        # asking before anybody else did might make CodeCarbon ask the network where it is
+        asked = self.emissions_known or not getattr(card, "first_save", True)
+        emissions = look("the emissions", lambda: capture_emissions(card), None) if asked else None
+        self.update(
+            model=self.clean(facts, "model"),
+            usage=self.clean(usage, "usage"),
+            citations=citations or self._run.citations,
+            emissions=emissions or self._run.emissions,
+        )
+        if self.defaults is None and self._args is not None:
+            self.look_at_arguments(card)
+
+    def look_at_arguments(self, card: Any) -> None:
+        """Training arguments; where the trainer was not seen being made, the library tells later which differ."""
+        found = self.problems.attempt(
+            "the training arguments",
+            lambda: capture_hyperparameters(
+                self._args.to_dict(),
+                defaults=self.defaults,
+                args=self._args,
+                changed=getattr(card, "non_default_hyperparameters", None),
+            ),
+            self._run.hyperparameters,
+        )
+        self.update(hyperparameters=self.clean(found, "hyperparameters"))
+
+    def look_at_datasets(self, card: Any) -> None:
+        """Data sets, as the library noted them when the trainer was made."""
+        datasets = capture_datasets(card, samples=self._samples, problems=self.problems)
+        self.update(datasets=self.clean(datasets, "datasets") or self._run.datasets)
+
+
+def now() -> dt.datetime:
+    """The time, in UTC."""
+    return dt.datetime.now(dt.UTC)

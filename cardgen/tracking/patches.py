@@ -1,0 +1,164 @@
+"""The three methods of the library that show what no callback sees, wrapped once on their classes.
+
+`add_model_card_callback` of the trainer (data sets and default arguments are known), `set_evaluation_metrics` of the
+card data (every evaluator result, in order) and `_create_model_card` of the model (a save; examples and their results
+are final). A fourth, `push_to_hub` of the model, only tells that the saves inside it are uploaded.
+
+Which run a model belongs to is kept here, weakly, so that models stay picklable and a copy of a model is another model.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import threading
+import weakref
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Any
+
+from cardgen.tracking.guard import say
+
+if TYPE_CHECKING:
+    from cardgen.tracking.recording import Recording
+
+TRAINERS = ("SentenceTransformerTrainer", "CrossEncoderTrainer", "SparseEncoderTrainer", "MultiVectorEncoderTrainer")
+
+_recordings: weakref.WeakKeyDictionary[Any, Recording] = weakref.WeakKeyDictionary()
+_calls = threading.local()
+_MARK = "__cardgen_wrapped__"
+
+
+def attach(model: Any, recording: Recording) -> None:
+    """From now on, what happens to this model belongs to this run; an earlier run of the model ends."""
+    earlier = recording_of(model)
+    if earlier is not None and earlier is not recording:
+        earlier.finish()
+    _recordings[model] = recording
+
+
+def detach(recording: Recording) -> None:
+    """This run sees nothing any more."""
+    for model in [model for model, other in list(_recordings.items()) if other is recording]:
+        del _recordings[model]
+
+
+def recording_of(model: Any) -> Recording | None:
+    """The run that a model belongs to."""
+    try:
+        return _recordings.get(model)
+    except TypeError:  # neither hashable nor weakly referable, so no model
+        return None
+
+
+def recording_of_card(card: Any) -> Recording | None:
+    """The run of the model that this card data belongs to."""
+    recording = recording_of(getattr(card, "model", None))
+    if recording is None:
+        # card data that replaced the model's own after the model was made does not know its model
+        for model, other in list(_recordings.items()):
+            if getattr(model, "model_card_data", None) is card:
+                return other
+    return recording
+
+
+def live_recordings() -> list[Recording]:
+    """The runs that are attached to a model."""
+    return list(dict.fromkeys(_recordings.values()))
+
+
+def install_trainers() -> None:
+    """Wrap the library's trainer classes, so that a `CardCallback` given to a constructor sees the trainer."""
+    import sentence_transformers
+
+    for name in TRAINERS:
+        kind = getattr(sentence_transformers, name, None)
+        if isinstance(kind, type):
+            wrap(kind, "add_model_card_callback", _trainer_made)
+
+
+def install(model: Any) -> None:
+    """Wrap the classes that this model and its card data come from."""
+    wrap(type(model), "_create_model_card", _saved)
+    wrap(type(model.model_card_data), "set_evaluation_metrics", _evaluated)
+    for kind in type(model).__mro__:
+        if "push_to_hub" in vars(kind) and kind.__module__.startswith("sentence_transformers"):
+            _wrap_push(kind)
+
+
+def wrap(kind: type, name: str, after: Callable[..., None]) -> None:
+    """Have `after(object, *args, **kwargs)` called when the method has returned, wherever in the bases it is defined.
+
+    A method that raises is not reported. Where an override calls the wrapped method of its base, the outer call is
+    reported, once.
+    """
+    home = next((base for base in kind.__mro__ if name in vars(base)), None)
+    if home is None:
+        raise AttributeError(f"{kind.__name__} has no {name}")
+    method = vars(home)[name]
+    if getattr(method, _MARK, False):
+        return
+
+    @functools.wraps(method)
+    def wrapper(self: Any, *args: Any, **kwargs: Any) -> Any:
+        with _call(name, self) as outermost:
+            result = method(self, *args, **kwargs)
+        if outermost:
+            try:
+                after(self, *args, **kwargs)
+            except Exception as error:  # a library that calls it with other arguments
+                say(f"{name} was not understood ({type(error).__name__}: {error}); training goes on")
+        return result
+
+    setattr(wrapper, _MARK, True)
+    setattr(home, name, wrapper)
+
+
+@contextlib.contextmanager
+def _call(name: str, target: Any) -> Iterator[bool]:
+    running: set[tuple[str, int]] = vars(_calls).setdefault("running", set())
+    key = (name, id(target))
+    outermost = key not in running
+    running.add(key)
+    try:
+        yield outermost
+    finally:
+        if outermost:
+            running.discard(key)
+
+
+def _wrap_push(kind: type) -> None:
+    method = vars(kind)["push_to_hub"]
+    if getattr(method, _MARK, False):
+        return
+
+    @functools.wraps(method)
+    def wrapper(self: Any, *args: Any, **kwargs: Any) -> Any:
+        recording = recording_of(self)
+        if recording is None:
+            return method(self, *args, **kwargs)
+        with recording.pushing():
+            return method(self, *args, **kwargs)
+
+    setattr(wrapper, _MARK, True)
+    setattr(kind, "push_to_hub", wrapper)  # noqa: B010 - mypy knows no such attribute
+
+
+def _trainer_made(trainer: Any, *args: Any, **kwargs: Any) -> None:
+    from cardgen.tracking.callback import CardCallback
+
+    defaults = args[0] if args else kwargs.get("default_args_dict")
+    for callback in trainer.callback_handler.callbacks:
+        if isinstance(callback, CardCallback):
+            callback.meet(trainer, defaults)
+
+
+def _evaluated(card: Any, evaluator: Any, metrics: Any, epoch: Any = 0, step: Any = 0) -> None:
+    recording = recording_of_card(card)
+    if recording is not None:
+        recording.evaluated(evaluator, metrics, epoch, step)
+
+
+def _saved(model: Any, path: Any, *args: Any, **kwargs: Any) -> None:
+    recording = recording_of(model)
+    if recording is not None:
+        recording.saved(path)

@@ -1,0 +1,191 @@
+"""Where a recording goes: its spool at once, the registry soon.
+
+The training thread writes to the spool and wakes a daemon thread through a queue. The thread folds at most every
+`FOLD_SECONDS`; a registry that fails is tried again, later and later, and never disturbs anybody.
+"""
+
+from __future__ import annotations
+
+import collections
+import contextlib
+import queue
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from cardgen.errors import CardgenError
+from cardgen.record import LogEvent, Run
+from cardgen.registry.spool import SpoolWriter
+from cardgen.tracking.guard import say
+from cardgen.tracking.options import Options
+
+if TYPE_CHECKING:
+    from cardgen.registry import Registry
+
+FOLD_SECONDS = 0.2
+HEARTBEAT_SECONDS = 5.0
+LONGEST_PAUSE = 30.0
+"""Seconds between two attempts with a registry that keeps failing."""
+
+CLOSE_SECONDS = 30.0
+"""How long closing waits for the last fold; what is not folded by then stays in the spool, for whoever comes next."""
+
+
+class Sink:
+    """The spool of one run and the thread that folds it. `folded` is True when the registry has everything."""
+
+    def __init__(self, options: Options, run_id: str, *, renamed: Callable[[str], None], released: Callable[[], None]):
+        """Open the spool.
+
+        Args:
+            options: says where, and whether anything is folded.
+            run_id: the run.
+            renamed: called from the thread with the name that the registry gave the run.
+            released: called from the thread after `release`.
+
+        Raises:
+            CardgenError: the spool cannot be written.
+        """
+        self.folded = False
+        self.path: Path
+        self._run_id = run_id
+        self._registry_url = options.settings.registry
+        self._folds = options.settings.mode == "normal"
+        self._renamed, self._released = renamed, released
+        self._writer = SpoolWriter(options.location.spool_folder, run_id)
+        self.path = self._writer.path
+        self._waiting: collections.deque[LogEvent] = collections.deque()
+        self._mutex = threading.RLock()
+        self._commands: queue.SimpleQueue[str | threading.Event] = queue.SimpleQueue()
+        self._thread = threading.Thread(target=self._work, name=f"cardgen-{run_id[:8]}", daemon=True)
+        self._thread.start()
+
+    def event(self, event: LogEvent) -> None:
+        """Write a log event; one that the disk refuses is kept and tried again with the next."""
+        with self._mutex:
+            self._waiting.append(event)
+            self._write_waiting()
+        self._commands.put("fold")
+
+    def snapshot(self, run: Run) -> None:
+        """Write the whole record as it is now."""
+        with self._mutex:
+            self._write_waiting()
+            self._writer.snapshot(run)
+        self._commands.put("fold")
+
+    def flush(self, seconds: float) -> bool:
+        """Wait until what was written is folded, at most so long; whether it is."""
+        if not self._folds:
+            return False
+        done = threading.Event()
+        self._commands.put(done)
+        return done.wait(seconds) and self.folded
+
+    def release(self) -> None:
+        """Have the thread call `released`. Safe in a finalizer, which may run anywhere, holding any lock."""
+        self._commands.put("release")
+
+    def close(self, seconds: float = CLOSE_SECONDS) -> bool:
+        """Close the spool, fold it a last time and end the thread; whether it was waited for."""
+        with self._mutex:
+            with contextlib.suppress(CardgenError):
+                self._write_waiting()
+            self._writer.close()
+        self._commands.put("close")
+        if threading.current_thread() is self._thread:
+            return False
+        self._thread.join(seconds)
+        return True
+
+    def _write_waiting(self) -> None:
+        while self._waiting:
+            self._writer.event(self._waiting[0])
+            self._waiting.popleft()
+
+    def _work(self) -> None:
+        folder = Folder(self._registry_url, self._run_id, self.path, self._renamed)
+        try:
+            while True:
+                commands = self._next_commands(folder)
+                flushes = [command for command in commands if isinstance(command, threading.Event)]
+                closing = "close" in commands
+                if "release" in commands and not closing:
+                    self._released()  # which closes this sink: "close" comes next
+                    continue
+                if self._folds and (closing or flushes or time.monotonic() >= folder.next_attempt):
+                    self.folded = folder.fold()
+                for flush in flushes:
+                    flush.set()
+                if closing:
+                    return
+        finally:
+            folder.close()
+
+    def _next_commands(self, folder: Folder) -> list[str | threading.Event]:
+        """Wait for a command or the next heartbeat, then gather what comes until it is time to fold."""
+        commands: list[str | threading.Event] = []
+        with contextlib.suppress(queue.Empty):
+            commands.append(self._commands.get(timeout=folder.pause()))
+            while commands[-1] == "fold":
+                wait = max(folder.last + FOLD_SECONDS, folder.next_attempt) - time.monotonic()
+                commands.append(self._commands.get(timeout=wait) if wait > 0 else self._commands.get_nowait())
+            while True:
+                commands.append(self._commands.get_nowait())
+        return commands
+
+
+class Folder:
+    """Brings one spool into the registry; used by one thread only. Times are of the monotonic clock."""
+
+    def __init__(self, registry_url: str, run_id: str, path: Path, renamed: Callable[[str], None]) -> None:
+        self.last = 0.0
+        self.next_attempt = 0.0
+        self._url, self._run_id, self._path, self._renamed = registry_url, run_id, path, renamed
+        self._registry: Registry | None = None
+        self._failures = 0
+        self._named = False
+        self._last_beat = 0.0
+
+    def pause(self) -> float:
+        """Seconds until there is something to do without being asked."""
+        until = self.next_attempt if self._failures else self._last_beat + HEARTBEAT_SECONDS
+        return max(FOLD_SECONDS, min(until - time.monotonic(), LONGEST_PAUSE))
+
+    def fold(self) -> bool:
+        """Fold what is new, and tell from time to time that the run lives; False if the registry cannot take it."""
+        try:
+            if self._registry is None:
+                from cardgen.registry import Registry
+
+                self._registry = Registry(self._url)
+            self._registry.fold(self._path)
+            if not self._named:
+                self._renamed(self._registry.run(self._run_id).name)
+                self._named = True
+            if time.monotonic() - self._last_beat >= HEARTBEAT_SECONDS:
+                self._registry.heartbeat(self._run_id)
+                self._last_beat = time.monotonic()
+        except Exception as error:  # any driver may fail in any way; the spool has everything
+            self._fail(error)
+            return False
+        self._failures = 0
+        self.next_attempt = 0.0
+        self.last = time.monotonic()
+        return True
+
+    def close(self) -> None:
+        """Let go of the registry."""
+        if self._registry is not None:
+            with contextlib.suppress(Exception):
+                self._registry.close()
+            self._registry = None
+
+    def _fail(self, error: Exception) -> None:
+        self.close()
+        if not self._failures:
+            say(f"the registry cannot be written yet ({error}); the run is kept in {self._path}")
+        self.next_attempt = time.monotonic() + min(0.5 * 2**self._failures, LONGEST_PAUSE)
+        self._failures = min(self._failures + 1, 16)
