@@ -45,6 +45,9 @@ def _environment(home: Path) -> dict[str, str]:
         "HF_HUB_DISABLE_TELEMETRY": "1",
         "CARDGEN_REGISTRY": str(home / "registry.db"),
         "TOKENIZERS_PARALLELISM": "false",
+        # Tests run side by side: threads of tiny models would mostly wait for each other.
+        "OMP_NUM_THREADS": "1",
+        "MKL_NUM_THREADS": "1",
     }
 
 

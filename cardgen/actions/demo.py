@@ -183,14 +183,16 @@ def _replaced(folder: Path) -> Iterator[Path]:
 
 
 def hush() -> None:
-    """Only the demo speaks: no progress bars, notes and warnings of the training libraries, and no look-ups."""
+    """Only the demo speaks: no progress bars, notes and warnings of the training libraries, no look-ups, one thread."""
     os.environ["HF_HUB_OFFLINE"] = "1"
     os.environ["TQDM_DISABLE"] = "1"
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
     warnings.simplefilter("ignore")
     import datasets
+    import torch
     import transformers
 
+    torch.set_num_threads(1)  # steps are so short that threads would wait for each other, on a busy machine for minutes
     datasets.disable_progress_bars()
     transformers.logging.set_verbosity_error()
     transformers.logging.disable_progress_bar()

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import re
 from typing import Any
 
 from cardgen.capture.dataset import cell
 from cardgen.capture.problems import Problems
 from cardgen.capture.values import plain
-from cardgen.record import Displayed, Matrix, ModelType, Usage
+from cardgen.matrix import read_matrix
+from cardgen.record import Matrix, ModelType, Usage
 
-_NUMBER = re.compile(r"[+-]?(?:nan|inf|\d+\.?\d*(?:[eE][+-]?\d+)?|\.\d+)")
 _SHOWN = {"SentenceTransformer": 3, "SparseEncoder": 3, "MultiVectorEncoder": 4}
 """How many examples the library keeps when it runs the snippet (not for queries and documents)."""
 
@@ -44,31 +43,7 @@ def parse_matrix(text: Any) -> Matrix | None:
     """
     if not text:
         return None
-    printed = "\n".join(line.removeprefix("#").removeprefix(" ") for line in str(text).split("\n"))
-    source, body = "numpy", printed
-    dtype = None
-    if printed.startswith("tensor("):
-        source = "torch"
-        match = re.fullmatch(r"tensor\((\[.*\])(?:,\s*dtype=(torch\.\w+))?\)", printed, re.DOTALL)
-        if match is None:
-            raise ValueError(f"cannot be read: {printed[:80]!r}")
-        body, dtype = match[1], match[2]
-    vector = not body.startswith("[[")
-    rows = re.findall(r"\[([^\[\]]*)\]", body)
-    leftover = _NUMBER.sub("", re.sub(r"[\[\],\s]", " ", body)).strip()
-    depth = len(body) - len(body.lstrip("["))
-    if leftover or not rows or depth > 2 or (vector and len(rows) != 1):
-        raise ValueError(f"cannot be read: {printed[:80]!r}")
-    return Matrix(
-        source="torch" if source == "torch" else "numpy",
-        rows=tuple(tuple(_displayed(word) for word in _NUMBER.findall(row)) for row in rows),
-        vector=vector,
-        dtype=dtype,
-    )
-
-
-def _displayed(word: str) -> Displayed:
-    return Displayed(word, float(word))
+    return read_matrix("\n".join(line.removeprefix("#").removeprefix(" ") for line in str(text).split("\n")))
 
 
 def _examples(card: Any, kind: ModelType, retrieval: bool) -> tuple[Any, ...] | None:

@@ -1,4 +1,4 @@
-"""How values become text: numbers, tables, lists of names, tensors, durations. Pure functions of their arguments."""
+"""How values become text: numbers, tables, lists of names, durations. Pure functions of their arguments."""
 
 from __future__ import annotations
 
@@ -6,11 +6,7 @@ import textwrap
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from cardgen.record import Displayed, Matrix
-
-TORCH_WIDTH = 80
-NUMPY_WIDTH = 75
-"""Columns after which torch and numpy wrap a printed row (their defaults)."""
+from cardgen.record import Displayed
 
 
 def value_text(value: Any) -> str:
@@ -78,76 +74,3 @@ def duration_text(seconds: float) -> str:
         if seconds < limit:
             return f"{seconds / size:.1f} {unit}"
     return f"{seconds / 86400:.1f} days"
-
-
-def matrix_lines(matrix: Matrix) -> list[str]:
-    """The lines that printing the tensor or array gives."""
-    if matrix.source == "torch":
-        return _torch_lines(matrix)
-    return _numpy_lines(matrix)
-
-
-def _torch_lines(matrix: Matrix) -> list[str]:
-    width = max((len(cell.text) for row in matrix.rows for cell in row), default=0)
-    opening = "tensor([" if matrix.vector else "tensor([["
-    per_line = max(1, (TORCH_WIDTH - len(opening) + 1) // (width + 2))
-    return _bracketed(
-        [[cell.text.rjust(width) for cell in row] for row in matrix.rows],
-        first=opening,
-        separator=", ",
-        row_end="]," if not matrix.vector else "",
-        close="])" if matrix.vector else "]])",
-        lines_of=lambda cells: [cells[i : i + per_line] for i in range(0, len(cells), per_line)],
-    )
-
-
-def _numpy_lines(matrix: Matrix) -> list[str]:
-    texts = [cell.text for row in matrix.rows for cell in row]
-    finite = [text.partition(".") for text in texts if "." in text]
-    left = max((len(whole) for whole, _, _ in finite), default=0)
-    right = max((len(part) for _, _, part in finite), default=0)
-    width = max([left + 1 + right if finite else 0, *(len(text) for text in texts)], default=0)
-
-    def cell(text: str) -> str:
-        whole, point, part = text.partition(".")
-        return (f"{whole.rjust(left)}.{part.ljust(right)}" if point else text).rjust(width)
-
-    opening = "[" if matrix.vector else "[["
-    fits = NUMPY_WIDTH - len(opening) - (0 if matrix.vector else 1) - 1
-
-    def lines_of(cells: list[str]) -> list[list[str]]:
-        lines: list[list[str]] = [[]]
-        for text in cells:
-            if lines[-1] and len(" ".join([*lines[-1], text])) > fits + 1:
-                lines.append([])
-            lines[-1].append(text)
-        return lines
-
-    return _bracketed(
-        [[cell(entry.text) for entry in row] for row in matrix.rows],
-        first=opening,
-        separator=" ",
-        row_end="]" if not matrix.vector else "",
-        close="]" if matrix.vector else "]]",
-        lines_of=lines_of,
-    )
-
-
-def _bracketed(
-    rows: Sequence[list[str]], *, first: str, separator: str, row_end: str, close: str, lines_of: Any
-) -> list[str]:
-    """Rows of cells between brackets; continuation lines stand under the first cell."""
-    lines: list[str] = []
-    for number, row in enumerate(rows):
-        start = first if number == 0 else " " * (len(first) - 1) + "["
-        groups: list[list[str]] = lines_of(row)
-        for index, group in enumerate(groups):
-            text = (start if index == 0 else " " * len(first)) + separator.join(group)
-            if index < len(groups) - 1:
-                text = (text + separator).rstrip()
-            elif number < len(rows) - 1:
-                text += row_end
-            else:
-                text += close
-            lines.append(text)
-    return lines or [first + close]

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from cardgen.card.eras import CE, MV, Layout
-from cardgen.card.format import matrix_lines
+from cardgen.matrix import matrix_lines
 from cardgen.record import Matrix, Run
 
 SENTENCES = ("The weather is lovely today.", "It's so sunny outside!", "He drove to the stadium.")

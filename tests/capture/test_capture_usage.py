@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from cardgen.capture.problems import Problems
 from cardgen.capture.usage import capture_usage, parse_matrix
-from cardgen.card.format import matrix_lines
+from cardgen.matrix import matrix_lines
 from cardgen.record import Displayed, Matrix, Usage
 
 
@@ -85,7 +85,7 @@ def test_special_numbers_are_read(value: Any, expected: Matrix) -> None:
 )
 def test_another_form_is_a_problem(text: str) -> None:
     """What cannot be read is noted and left out, never guessed."""
-    with pytest.raises(ValueError, match="cannot be read"):
+    with pytest.raises(ValueError, match="no printed tensor"):
         parse_matrix(text)
     problems = Problems()
     card = SimpleNamespace(similarities=text, usage_examples=None, widget=[])

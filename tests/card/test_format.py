@@ -4,11 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
 import pytest
-import torch
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from cardgen.card.format import (
     cell_text,
@@ -16,11 +12,9 @@ from cardgen.card.format import (
     indented,
     joined,
     markdown_table,
-    matrix_lines,
     rounded_text,
 )
 from cardgen.record import Displayed
-from tests.golden.facts import matrix
 
 
 @pytest.mark.parametrize(
@@ -77,32 +71,3 @@ def test_tables_count_characters_and_rule_to_the_left() -> None:
 def test_indentation_follows_every_line_break_that_python_knows() -> None:
     """A CR or U+2028 in a cell starts a line, a blank line stays blank."""
     assert indented("a\rb\u2028c\n\nd") == "  a\r  b\u2028  c\n\n  d"
-
-
-# torch does not count the sign of a zero as width: no negative zeros
-values = st.one_of(
-    st.floats(-2000, 2000, width=32), st.sampled_from([0.0, 1.0, 0.5, -0.25]), st.floats(0, 1, width=32)
-).map(lambda value: value + 0.0)
-tables = st.integers(1, 14).flatmap(
-    lambda count: st.lists(st.lists(values, min_size=count, max_size=count), min_size=1, max_size=5)
-)
-
-
-@settings(max_examples=150, deadline=None)
-@given(tables, st.booleans())
-def test_tensors_print_as_torch_prints_them(rows: list[list[float]], vector: bool) -> None:
-    """Reading a printed tensor and printing it again gives the same lines, wrapped ones included."""
-    tensor = torch.tensor(rows[0] if vector else rows, dtype=torch.float32)
-    with torch._tensor_str.printoptions(precision=4, sci_mode=False):
-        text = str(tensor)
-    assert matrix_lines(matrix(text)) == text.split("\n")
-
-
-@settings(max_examples=150, deadline=None)
-@given(tables, st.booleans())
-def test_arrays_print_as_numpy_prints_them(rows: list[list[float]], vector: bool) -> None:
-    """Reading a printed array and printing it again gives the same lines, wrapped ones included."""
-    array = np.array(rows[0] if vector else rows, dtype=np.float32)
-    with np.printoptions(precision=4):
-        text = str(array)
-    assert matrix_lines(matrix(text)) == text.split("\n")

@@ -5,15 +5,14 @@ from __future__ import annotations
 import datetime as dt
 import hashlib
 import json
-import re
 from pathlib import Path
 from typing import Any
 
+from cardgen.matrix import read_matrix
 from cardgen.record import (
     Citation,
     Column,
     Dataset,
-    Displayed,
     Durations,
     Emissions,
     Environment,
@@ -21,7 +20,6 @@ from cardgen.record import (
     Hyperparameters,
     LogEvent,
     Loss,
-    Matrix,
     Model,
     Run,
     Statistics,
@@ -63,7 +61,7 @@ def from_facts(facts: dict[str, Any]) -> tuple[Run, list[LogEvent]]:
         evaluations=tuple(_evaluation(evaluation) for evaluation in facts["evaluations"]),
         usage=Usage(
             examples=None if card["usage_examples"] is None else tuple(card["usage_examples"]),
-            similarities=None if card["similarities"] is None else matrix("\n".join(card["similarities"]["text"])),
+            similarities=None if card["similarities"] is None else read_matrix("\n".join(card["similarities"]["text"])),
             query_shape=_shape(card.get("usage_query_shape")),
             document_shape=_shape(card.get("usage_document_shape")),
             widget=tuple(card["widget"]),
@@ -198,19 +196,6 @@ def _evaluation(facts: dict[str, Any]) -> Evaluation:
         configuration=facts["config"],
         configuration_text=facts.get("config_text"),
         metrics=facts["metrics"],
-    )
-
-
-def matrix(text: str) -> Matrix:
-    """A tensor or an array as it was printed; the text says how its numbers were displayed."""
-    torch = text.startswith("tensor(")
-    body = text.removeprefix("tensor(").removesuffix(")") if torch else text
-    vector = not body.startswith("[[")
-    rows = [body.strip("[]")] if vector else re.findall(r"\[([^\[\]]*)\]", body)
-    return Matrix(
-        source="torch" if torch else "numpy",
-        rows=tuple(tuple(Displayed(cell, float(cell)) for cell in row.replace(",", " ").split()) for row in rows),
-        vector=vector,
     )
 
 
