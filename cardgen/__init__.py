@@ -14,6 +14,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from cardgen.actions.import_ import import_card
+    from cardgen.actions.read import ImportedCard
     from cardgen.actions.render import render_card
     from cardgen.errors import CardgenError
     from cardgen.record import Run
@@ -22,14 +24,27 @@ if TYPE_CHECKING:
 
 __version__ = "0.1.0"
 
-__all__ = ["ActiveRun", "CardCallback", "CardgenError", "Registry", "Run", "__version__", "render_card", "track"]
+__all__ = [
+    "ActiveRun",
+    "CardCallback",
+    "CardgenError",
+    "ImportedCard",
+    "Registry",
+    "Run",
+    "__version__",
+    "import_card",
+    "render_card",
+    "track",
+]
 
 _HOMES = {
     "ActiveRun": "cardgen.tracking",
     "CardCallback": "cardgen.tracking",
     "CardgenError": "cardgen.errors",
+    "ImportedCard": "cardgen.actions.read",
     "Registry": "cardgen.registry",
     "Run": "cardgen.record",
+    "import_card": "cardgen.actions.import_",
     "render_card": "cardgen.actions.render",
     "track": "cardgen.tracking",
 }

@@ -5,10 +5,12 @@
     ├── QueryError                   2  (ValueError)   a search that cannot be understood
     ├── RunNotFound                  3  (LookupError)  no run answers to that reference
     ├── AmbiguousRun                 2  (LookupError)  several runs do
-    ├── CardError                       a card cannot be rendered
+    ├── CardError                       a card cannot be rendered or read
     │   ├── UnknownLayout            2  (ValueError)   no such library version
     │   ├── LayoutTooOld             2  (ValueError)   the model type is younger than the layout
-    │   └── TemplateFailed                             a user's template is wrong
+    │   ├── TemplateFailed                             a user's template is wrong
+    │   ├── CardConflict             4                 a person's words and new facts meet in one place
+    │   └── EditConflict             4                 an edited text cannot be kept
     ├── RegistryError                   the registry cannot be used
     │   ├── RegistryNotFound         3                 nothing is there (readers never create one)
     │   ├── NotARegistry                               a file or database of somebody else, or damaged
@@ -16,6 +18,13 @@
     │   ├── RegistryReadOnly, RegistryFull, RegistryBusy, RegistryUnreachable
     │   └── DocumentError                              a stored document cannot be decoded
     ├── RecordingError                  what `track` refuses before training starts
+    ├── HubError                     5  the Hub cannot be used, or answers nonsense
+    │   ├── RepositoryNotFound       3  (LookupError)  there is none, or it is private
+    │   ├── RevisionNotFound         3  (LookupError)  the repository has no such branch, tag or commit
+    │   ├── CardNotFound             3  (LookupError)  the repository has no README.md
+    │   ├── HubAccessDenied          5                 gated, disabled, or not for this token
+    │   ├── HubOffline               5                 the settings forbid to reach the Hub
+    │   └── HubUnreachable           5                 no connection, no answer in time, or the Hub is down
     ├── FileProblem                     a file cannot be read or written  (OSError)
     │   └── FileConflict             4                 a file is there that says something else
     └── MissingExtra                    (ImportError)  an optional dependency is not installed
@@ -77,7 +86,7 @@ class AmbiguousRun(CardgenError, LookupError):
 
 
 class CardError(CardgenError):
-    """A card cannot be rendered."""
+    """A card cannot be rendered or read."""
 
 
 class UnknownLayout(CardError, ValueError):
@@ -106,6 +115,26 @@ class LayoutTooOld(CardError, ValueError):
 
 class TemplateFailed(CardError):
     """A template is missing, wrong, or uses what the view does not have."""
+
+
+class CardConflict(CardError):
+    """A person's words and new facts meet in one place: `conflicts` are triples (place, ours, theirs)."""
+
+    exit_code = 4
+
+    def __init__(self, what: str, conflicts: Sequence[tuple[str, str, str]]) -> None:
+        places = ", ".join(dict.fromkeys(place for place, _, _ in conflicts))
+        super().__init__(
+            f"{what} was changed where the facts changed too: {places}",
+            hint="choose with --conflict ours (new facts), theirs (what stands) or markers (both)",
+        )
+        self.conflicts = tuple(conflicts)
+
+
+class EditConflict(CardError):
+    """An edited text cannot be kept: it has markers of a conflict, or somebody else changed it in the meantime."""
+
+    exit_code = 4
 
 
 class RegistryError(CardgenError):
@@ -152,6 +181,46 @@ class DocumentError(RegistryError):
 
 class RecordingError(CardgenError):
     """What `track` and `CardCallback` refuse before training starts."""
+
+
+class HubError(CardgenError):
+    """The Hub cannot be used; `repo_id` is what was asked for."""
+
+    exit_code = 5
+
+    def __init__(self, message: str, *, repo_id: str | None = None, hint: str | None = None) -> None:
+        super().__init__(message, hint=hint)
+        self.repo_id = repo_id
+
+
+class RepositoryNotFound(HubError, LookupError):
+    """There is no such repository, or it is private: the Hub does not tell which."""
+
+    exit_code = 3
+
+
+class RevisionNotFound(HubError, LookupError):
+    """The repository has no such branch, tag or commit."""
+
+    exit_code = 3
+
+
+class CardNotFound(HubError, LookupError):
+    """The repository has no README.md."""
+
+    exit_code = 3
+
+
+class HubAccessDenied(HubError):
+    """The repository is gated or disabled, or the token is not good for it."""
+
+
+class HubOffline(HubError):
+    """The settings forbid to reach the Hub."""
+
+
+class HubUnreachable(HubError):
+    """There is no connection, no answer in time, or the Hub is down."""
 
 
 class FileProblem(CardgenError, OSError):

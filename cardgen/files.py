@@ -1,4 +1,4 @@
-"""Files written whole or not at all."""
+"""Files written whole or not at all, and read within limits."""
 
 from __future__ import annotations
 
@@ -7,7 +7,35 @@ import os
 import tempfile
 from pathlib import Path
 
-from cardgen.errors import FileProblem
+from cardgen.errors import CardError, FileProblem
+
+CARD_LIMIT = 20_000_000
+"""Bytes that a card may have."""
+JSON_LIMIT = 50_000_000
+"""Bytes that a JSON file of a model folder may have."""
+
+
+def read_limited(path: str | os.PathLike[str], limit: int) -> bytes | None:
+    """The content of a file; None if it has more than `limit` bytes. Never reads (much) more than that.
+
+    Raises:
+        FileProblem: it cannot be read.
+    """
+    try:
+        with open(path, "rb") as file:
+            data = file.read(limit + 1)
+    except (OSError, ValueError) as error:  # ValueError: a NUL in the name
+        reason = error.strerror if isinstance(error, OSError) else None
+        raise FileProblem(f"cannot read {path}: {reason or error}", hint="is it there, and readable?") from error
+    return data if len(data) <= limit else None
+
+
+def card_too_large(name: str) -> CardError:
+    """The error for what is no card by its size."""
+    return CardError(
+        f"the card {name} is larger than {CARD_LIMIT // 1_000_000} MB",
+        hint="generated cards have some thousand bytes: is it the right file?",
+    )
 
 
 def write_whole(path: str | os.PathLike[str], data: bytes, *, mode: int | None = None) -> Path:

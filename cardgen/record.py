@@ -72,7 +72,7 @@ class Model:
     base_model_revision: str | None = None
     parent_run: str | None = None
     architecture: str | None = None
-    max_seq_length: int | float | None = None
+    max_seq_length: int | float | Displayed | None = None
     query_length: int | None = None
     document_length: int | None = None
     output_dimensionality: int | None = None
@@ -263,10 +263,14 @@ class Segment:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Durations:
-    """Wall-clock seconds of all segments: `total` from the start of training to its end, `evaluation` of it."""
+    """Wall-clock seconds of all segments: `total` from the start of training to its end, `evaluation` of it.
 
-    total_seconds: float
-    evaluation_seconds: float = 0.0
+    `training_seconds`, which otherwise is the difference, is known apart only where a card displayed it.
+    """
+
+    total_seconds: float | Displayed
+    evaluation_seconds: float | Displayed = 0.0
+    training_seconds: Displayed | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -309,7 +313,8 @@ class Run:
 
     Times are aware and in UTC. `best_step` is the step of the saved best model (None unless the trainer loads
     the best model at its end). `log_columns` is the order of the log table's columns where the library drew it
-    at random (3.0 and 3.1). `redactions` are the places whose value was replaced because it is a secret,
+    at random (3.0 and 3.1). `layout` is the library version that a card's form tells, where its text tells none.
+    `redactions` are the places whose value was replaced because it is a secret,
     `problems` what could not be recorded, in words for a person.
     """
 
@@ -336,6 +341,7 @@ class Run:
     checkpoints: tuple[Checkpoint, ...] = ()
     best_step: int | None = None
     log_columns: tuple[str, ...] = ()
+    layout: str | None = None
     redactions: tuple[str, ...] = ()
     problems: tuple[str, ...] = ()
 
@@ -353,7 +359,7 @@ class LogEvent:
     seq: int
     kind: LogKind
     step: int
-    epoch: int | float | None = None
+    epoch: int | float | Displayed | None = None
     segment: int = 0
     values: dict[str, Plain] = field(default_factory=dict)
     at: dt.datetime | None = None

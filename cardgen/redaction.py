@@ -1,9 +1,9 @@
 """Secrets are replaced before anything is stored.
 
-A value is a secret by its *name* (the key it stands under, or the command-line option before it) or by its
-*pattern* (the forms that tokens of well-known services have). Names are compared word by word, so that
-`hub_token` and `apiKey` are secrets while `num_tokens`, `author` and `pad_token: [PAD]` are not. Only text is
-ever a secret: None, bools and numbers stay.
+A value is a secret by its *name* (the key it stands under, the command-line option before it, or what it is assigned
+to within a text, as in `{"api_key": "…"}` or `api_key=…`) or by its *pattern* (the forms that tokens of well-known
+services have). Names are compared word by word, so that `hub_token` and `apiKey` are secrets while `num_tokens`,
+`author` and `pad_token: [PAD]` are not. Only text is ever a secret: None, bools and numbers stay.
 
 Every pattern is looked for only where its fixed part occurs, and none of them can backtrack far: the time is
 linear in the length of the text.
@@ -12,6 +12,7 @@ linear in the length of the text.
 from __future__ import annotations
 
 import dataclasses
+import functools
 import re
 from collections.abc import Callable
 from typing import Any
@@ -33,7 +34,7 @@ _SECRET_WORDS = _listed(
     "password passwords passwd passphrase pwd secret secrets credential credentials apikey apikeys authorization cookie"
 )
 _SECRET_PHRASES = tuple(
-    phrase.split("_")
+    tuple(phrase.split("_"))
     for phrase in _listed(
         "api_key api_keys access_key access_keys secret_key private_key account_key encryption_key signing_key "
         "ssh_key auth_key master_key access_tokens api_tokens auth_tokens connection_string sas_url"
@@ -53,6 +54,12 @@ _BRACKETED = re.compile(r"<[^<>]*>|\[[^\[\]]*\]|\{[^{}]*\}")
 _WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[0-9]+")
 _OPTION = re.compile(r"(-{0,2}[A-Za-z][\w.-]{0,100})=(.*)", re.DOTALL)
 _FLAG = re.compile(r"--?[A-Za-z][\w.-]{0,100}")
+_ASSIGNMENT = re.compile(
+    r"""(?<![\w.-])(?P<name>-{0,2}[A-Za-z][\w.-]{0,100})["']?"""
+    r"""(?:\s{0,4}[:=]\s{0,4}(?P<quote>["'])(?P<quoted>(?:(?!(?P=quote))[^\\]|\\.)*)(?P=quote)"""
+    r"""|=(?P<bare>[^\s"'`,;&<>()\[\]{}]+))""",
+    re.DOTALL,
+)
 
 
 def redact(value: Any, name_path: str = "", *, by_name: bool = True) -> tuple[Any, list[str]]:
@@ -82,10 +89,11 @@ def redact_text(text: str) -> str:
     return text
 
 
+@functools.lru_cache(maxsize=4096)
 def is_secret_name(name: str) -> bool:
     """Whether a value of this name is a secret whatever it looks like."""
     words = _words(name)
-    if _SECRET_WORDS.intersection(words) or words in (["auth"], ["http", "auth"], ["basic", "auth"]):
+    if _SECRET_WORDS.intersection(words) or words in (("auth",), ("http", "auth"), ("basic", "auth")):
         return True
     if words and words[-1] == "token" and len(words) > 1 and _TOKEN_OWNERS.intersection(words[:-1]):
         return True
@@ -96,8 +104,9 @@ def is_secret_name(name: str) -> bool:
     )
 
 
-def _words(name: str) -> list[str]:
-    return [word.lower() for word in _WORD.findall(name[:200])]
+@functools.lru_cache(maxsize=4096)
+def _words(name: str) -> tuple[str, ...]:
+    return tuple(word.lower() for word in _WORD.findall(name[:200]))
 
 
 def _is_secret(name: str, text: str) -> bool:
@@ -108,7 +117,7 @@ def _is_secret(name: str, text: str) -> bool:
     is_token = bool(words) and words[-1] == "token"
     if is_token and _BRACKETED.fullmatch(text):
         return False
-    if is_secret_name(name):
+    if is_secret_name(name) or (words == ("token",) and name.startswith("-")):
         return True
     if not is_token or _VOCABULARY.intersection(words[:-1]):
         return False
@@ -145,11 +154,20 @@ def _redact_string(text: str, path: str, name: str, by_name: bool, inside: bool,
     elif by_name and "=" in text[:104] and (option := _OPTION.fullmatch(text)) and _is_secret(option[1], option[2]):
         result = f"{option[1]}={REDACTED}"
     else:
-        result = redact_text(text)
+        result = redact_text(_ASSIGNMENT.sub(_assigned, text) if by_name else text)
     if result == text:
         return text
     places.append(path)
     return result
+
+
+def _assigned(match: re.Match[str]) -> str:
+    """An assignment within a text, without its value if the name says that this is a secret."""
+    group = "bare" if match["quote"] is None else "quoted"
+    if not _is_secret(match["name"], match[group]):
+        return match[0]
+    start, end = match.start(), match.end()
+    return match.string[start : match.start(group)] + REDACTED + match.string[match.end(group) : end]
 
 
 def _redact_dict(value: dict[Any, Any], path: str, by_name: bool, inside: bool, places: list[str]) -> dict[Any, Any]:
@@ -219,7 +237,7 @@ def _bearer(match: re.Match[str]) -> str:
 
 
 _Replace = str | Callable[[re.Match[str]], str]
-_START = r"(?<![A-Za-z0-9_-])"
+_START = r"(?<![A-Za-z0-9])"
 
 _PATTERNS: tuple[tuple[str, re.Pattern[str], _Replace], ...] = tuple(
     (marker, re.compile(pattern), replace)
@@ -235,7 +253,7 @@ _PATTERNS: tuple[tuple[str, re.Pattern[str], _Replace], ...] = tuple(
         ("://", r"(?<=://)[A-Za-z0-9_-]{20,256}(?=@)", _with_digit),
         ("hf_", _START + r"hf_[A-Za-z0-9]{20,}", REDACTED),
         ("api_org_", _START + r"api_org_[A-Za-z0-9]{20,}", REDACTED),
-        ("sk-", r"(?<![A-Za-z0-9_])sk-[A-Za-z0-9_-]{16,}", _with_digit),
+        ("sk-", _START + r"sk-[A-Za-z0-9_-]{16,}", _with_digit),
         ("k_live_", _START + r"[rs]k_live_[A-Za-z0-9]{16,}", REDACTED),
         ("gh", _START + r"gh[pousr]_[A-Za-z0-9]{20,}", REDACTED),
         ("github_pat_", _START + r"github_pat_[A-Za-z0-9_]{20,}", REDACTED),

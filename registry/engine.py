@@ -113,7 +113,8 @@ class Database:
                 connection.execute("PRAGMA foreign_keys = ON")
                 connection.execute("PRAGMA cell_size_check = ON")
                 if self.mode == "write":
-                    self._set_journal(connection, journal)
+                    if _is_ours(connection):
+                        self._set_journal(connection, journal)
                     connection.execute("PRAGMA synchronous = NORMAL")
             except BaseException:
                 connection.close()
@@ -232,6 +233,12 @@ def _create_file(path: Path) -> bool:
         finally:
             os.close(descriptor)
     return True
+
+
+def _is_ours(connection: sqlite3.Connection) -> bool:
+    """Whether the file is new or looks like a registry: setting the journal changes it, and another's is left alone."""
+    names = {name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
+    return not names or {"alembic_version", "log_event"} <= names
 
 
 def _has_log(path: Path) -> bool:

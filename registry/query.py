@@ -10,9 +10,10 @@ from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 
+from cardgen import corrections
 from cardgen.errors import AmbiguousRun, DocumentError, QueryError, RunNotFound
 from cardgen.record import LogEvent, Run
-from cardgen.registry import rows
+from cardgen.registry import facts, rows
 from cardgen.registry.codec import decode_run, decode_value
 from cardgen.registry.engine import Database
 from cardgen.registry.tables import document, log_event, run
@@ -188,11 +189,16 @@ def _starts_or_ends(column: sa.Column[str], text: str) -> sa.ColumnElement[bool]
 
 
 def stored_run(connection: sa.Connection, found: Found) -> Run:
-    """The whole record of a run.
+    """The whole record of a run, what people set included.
 
     Raises:
         DocumentError: it cannot be decoded; the error names the run.
     """
+    return corrections.apply(recorded_run(connection, found), facts.of(connection, found.number))
+
+
+def recorded_run(connection: sa.Connection, found: Found) -> Run:
+    """The record of a run without what people set; raises as `stored_run` does."""
     query = sa.select(document.c.text).where(document.c.run == found.number)
     return decoded(found.name, connection.execute(query).scalar_one_or_none())
 

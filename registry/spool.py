@@ -101,6 +101,7 @@ class SpoolWriter:
             if self._file is not None:
                 with contextlib.suppress(OSError):
                     os.fsync(self._file)
+                _unlock(self._file)
                 os.close(self._file)
                 self._file = None
 
@@ -109,7 +110,8 @@ class SpoolWriter:
             if self._file is None:
                 raise FileProblem(f"{self.path} is closed")
             start = "\n" if self._torn else ""
-            line = f'{start}{{"entry":{self._next},"{kind}":{text}}}\n'.encode("ascii")
+            number, self._next = self._next, self._next + 1  # first: an interrupt must not let a number come twice
+            line = f'{start}{{"entry":{number},"{kind}":{text}}}\n'.encode("ascii")
             try:
                 written = os.write(self._file, line)
                 while written < len(line):  # a disk that is nearly full takes a part; the rest then says why
@@ -118,7 +120,13 @@ class SpoolWriter:
                 self._torn = True
                 raise _problem(self.path, error) from error
             self._torn = False
-            self._next += 1
+
+
+def _unlock(file: int) -> None:
+    """Give the lock back: a forked child that outlives the writer would keep it with its copy of the file."""
+    if fcntl is not None:
+        with contextlib.suppress(OSError):
+            fcntl.flock(file, fcntl.LOCK_UN)
 
 
 @dataclass(frozen=True, slots=True)

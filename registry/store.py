@@ -11,7 +11,7 @@ import contextlib
 import datetime as dt
 import logging
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -19,9 +19,11 @@ from typing import Any, Literal, cast
 
 import sqlalchemy as sa
 
+from cardgen import corrections
+from cardgen.corrections import Value
 from cardgen.errors import CardgenError, DocumentError, RegistryBusy, RunNotFound
 from cardgen.record import LogEvent, Model, Run
-from cardgen.registry import query, writing
+from cardgen.registry import facts, query, texts, writing
 from cardgen.registry.engine import BUSY_SECONDS, Database
 from cardgen.registry.folding import DAMAGED_SUFFIX, Folder
 from cardgen.registry.location import parse_location
@@ -29,6 +31,7 @@ from cardgen.registry.query import RunRow, RunState
 from cardgen.registry.schema import ensure_schema, stored_revision
 from cardgen.registry.spool import SUFFIX
 from cardgen.registry.tables import document, fact, log_event, metadata, run
+from cardgen.registry.texts import CardText
 from cardgen.settings import load_settings
 
 logger = logging.getLogger("cardgen.registry")
@@ -135,6 +138,30 @@ class Registry:
                 writing.note(connection, "restore", stored.id, stored.name)
         return stored
 
+    def set_facts(self, reference: str, changes: Mapping[str, Value | None]) -> Run:
+        """Say what a person knows better of a run, field by field; None takes back what was said.
+
+        It goes before what was recorded, also before what is recorded later. A name that is taken gets a number.
+
+        Args:
+            reference: any that `run` takes.
+            changes: by field, see `cardgen.corrections.FIELDS`.
+
+        Returns:
+            the run as it is read from now on.
+
+        Raises:
+            RunNotFound, AmbiguousRun, DocumentError: as `run` does.
+            SettingsError: there is no such field, or the value cannot be right.
+        """
+        checked = corrections.check(changes)
+        with self._database.write() as connection:
+            found = query.find(connection, reference)
+            row = writing.stored_row(self._database, connection, found.id)
+            if row is None:
+                raise RunNotFound(reference)
+            return writing.put_facts(self._database, connection, row, query.recorded_run(connection, found), checked)
+
     def append(self, run_id: str, events: Iterable[LogEvent]) -> int:
         """Append log events; those whose `seq` the run has already are passed over.
 
@@ -175,6 +202,24 @@ class Registry:
             DocumentError: a newer cardgen wrote a document in it.
         """
         return self._folder.fold(Path(os.path.abspath(spool)))
+
+    def save_card_text(
+        self, run_id: str, target: str, *, base: str, text: str, deleted: Iterable[str] = (), action: str | None = None
+    ) -> None:
+        """Keep what a card was rendered as and how it stands at a place (`run` is the run's own text).
+
+        `action` is what the audit calls it; None writes no audit.
+
+        Raises:
+            RunNotFound: no run has this id.
+        """
+        with self._database.write() as connection:
+            row = writing.stored_row(self._database, connection, run_id)
+            if row is None:
+                raise RunNotFound(run_id)
+            texts.put(self._database, connection, row.number, target, base=base, text=text, deleted=deleted)
+            if action is not None:
+                writing.note(connection, action, row.id, row.name, target)
 
     def delete(self, reference: str, *, purge: bool = False) -> Run:
         """Hide a run; with `purge`, also a hidden one, remove it with its log and its spool.
@@ -221,10 +266,25 @@ class Registry:
         with self._database.read() as connection:
             return query.events(connection, query.find(connection, run_id).number)
 
+    def recorded(self, reference: str) -> Run:
+        """The run as it was recorded, without what people set; raises as `run` does."""
+        with self._database.read() as connection:
+            return query.recorded_run(connection, query.find(connection, reference))
+
+    def human_facts(self, reference: str) -> dict[str, Value]:
+        """What people set of a run, by field; raises as `run` does."""
+        with self._database.read() as connection:
+            return facts.of(connection, query.find(connection, reference).number)
+
     def state(self, run_id: str) -> RunState:
         """Status, heartbeat and counts of a run; `run_id` may be any reference that `run` takes."""
         with self._database.read() as connection:
             return query.state(connection, query.find(connection, run_id).number)
+
+    def card_text(self, run_id: str | None, target: str) -> CardText | None:
+        """The pair of a run at a place; without a run the newest one there, of whichever run. None if there is none."""
+        with self._database.read() as connection:
+            return texts.find(connection, run_id, target)
 
     def runs(
         self,
@@ -252,7 +312,7 @@ class Registry:
             QueryError: an unknown status or column, or a limit below zero.
             DocumentError: a document cannot be decoded; `listing` does not need it.
         """
-        select = sa.select(run.c.name, document.c.text).join(document, document.c.run == run.c.number)
+        select = sa.select(run.c.number, run.c.name, document.c.text).join(document, document.c.run == run.c.number)
         select = query.filtered(
             self._database,
             select,
@@ -265,7 +325,9 @@ class Registry:
             limit=limit,
         )
         with self._database.read() as connection:
-            return [query.decoded(found.name, found.text) for found in connection.execute(select)]
+            found = connection.execute(select).all()
+            human = facts.of_many(connection, [row.number for row in found])
+        return [corrections.apply(query.decoded(row.name, row.text), human.get(row.number, {})) for row in found]
 
     def listing(
         self,

@@ -129,6 +129,30 @@ spool = sa.Table(
 """How far each spool of a run is folded: `first` is the number of its first entry and so the file's identity. A run
 that was resumed on another machine has several."""
 
+card_text = sa.Table(
+    "card_text",
+    metadata,
+    sa.Column("run", Number, sa.ForeignKey(run.c.number, ondelete="CASCADE"), primary_key=True, autoincrement=False),
+    sa.Column("target", Text, primary_key=True),
+    sa.Column("base", Text, nullable=False),
+    sa.Column("text", Text, nullable=False),
+    sa.Column("deleted", Text, nullable=False),
+    sa.Column("at", sa.BigInteger, nullable=False),
+    sa.Index("ix_card_text_target", "target", "at"),
+)
+"""What a card was rendered as (`base`) and how it stands (`text`), as tagged JSON; `target` says where it stands."""
+
+human_fact = sa.Table(
+    "human_fact",
+    metadata,
+    sa.Column("run", Number, sa.ForeignKey(run.c.number, ondelete="CASCADE"), primary_key=True, autoincrement=False),
+    sa.Column("field", Text, primary_key=True),
+    sa.Column("value", Text, nullable=False),
+    sa.Column("at", sa.BigInteger, nullable=False),
+    sqlite_with_rowid=False,
+)
+"""What a person knows better than the record, as tagged JSON: it goes before what was recorded, and stays."""
+
 audit = sa.Table(
     "audit",
     metadata,

@@ -12,21 +12,29 @@ import os
 import re
 import socket
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 
+from cardgen import corrections
+from cardgen.corrections import Value
 from cardgen.errors import DocumentError, RegistryError, SettingsError
 from cardgen.identity import is_run_id, speakable
 from cardgen.record import LogEvent, Run
-from cardgen.registry import rows
-from cardgen.registry.codec import encode_run, encode_value
+from cardgen.registry import facts, rows
+from cardgen.registry.codec import decode_run, encode_run, encode_value
 from cardgen.registry.engine import Database
 from cardgen.registry.tables import audit, document, fact, key, log_event, run
 
 LATEST = "latest"
 """The reference to the newest run: no run gets it as its name."""
+
+TARGET_LIMIT = 2000
+"""Characters of the place where a card stands."""
+
+DETAIL_LIMIT = 2000
+"""Characters of what the audit says of an action."""
 
 _INTEGER_LIMIT = 1 << 63
 _STATEMENT_LIMIT = 300  # keys that one statement asks for; SQLite takes 32,766 parameters, older ones 999
@@ -57,29 +65,35 @@ def prepare(database: Database, known: Keys, given: Run) -> Prepared:
     if not is_run_id(given.id):
         raise SettingsError(f"{given.id!r:.100} cannot be the id of a run", hint="use letters, digits and ._-")
     text = encode_run(given)
-    facts = rows.facts(given)
-    _intern(database, known, {(item.kind, item.name) for item in facts})
-    fact_rows = [
-        {"key": known[item.kind, item.name], "position": item.position, "number": item.number, "text": item.text}
-        for item in facts
-    ]
-    return Prepared(given, text, fact_rows)
+    values = rows.facts(given)
+    missing = {(item.kind, item.name) for item in values} - known.keys()
+    if missing:
+        # In a transaction of their own: keys are never taken back, so `known` stays right.
+        with database.write() as connection:
+            found = _numbers(database, connection, missing)
+        known.update(found)
+    return Prepared(given, text, _fact_rows(values, known))
 
 
-def _intern(database: Database, known: Keys, wanted: set[tuple[str, str]]) -> None:
-    """Number the keys in a transaction of their own: keys are never taken back, so `known` stays right."""
-    missing = sorted(wanted - known.keys())
-    if not missing:
-        return
-    with database.write() as connection:
+def _numbers(database: Database, connection: sa.Connection, wanted: set[tuple[str, str]]) -> Keys:
+    """The numbers of keys, which get one now if they have none."""
+    missing = sorted(wanted)
+    found: Keys = {}
+    if missing:
         new = [{"kind": kind, "name": name} for kind, name in missing]
         connection.execute(database.insert(key).on_conflict_do_nothing(), new)
-        found: Keys = {}
-        for start in range(0, len(missing), _STATEMENT_LIMIT):
-            names = {name for _, name in missing[start : start + _STATEMENT_LIMIT]}
-            query = sa.select(key.c.kind, key.c.name, key.c.number).where(key.c.name.in_(names))
-            found.update({(row.kind, row.name): row.number for row in connection.execute(query)})
-    known.update(found)
+    for start in range(0, len(missing), _STATEMENT_LIMIT):
+        names = {name for _, name in missing[start : start + _STATEMENT_LIMIT]}
+        query = sa.select(key.c.kind, key.c.name, key.c.number).where(key.c.name.in_(names))
+        found.update({(row.kind, row.name): row.number for row in connection.execute(query)})
+    return found
+
+
+def _fact_rows(values: Sequence[rows.Fact], keys: Keys) -> list[dict[str, Any]]:
+    return [
+        {"key": keys[item.kind, item.name], "position": item.position, "number": item.number, "text": item.text}
+        for item in values
+    ]
 
 
 def stored_row(database: Database, connection: sa.Connection, run_id: str) -> sa.Row[Any] | None:
@@ -103,13 +117,15 @@ def put_run(
     folded: int | None,
     heartbeat: int,
 ) -> Run:
-    """Insert or replace a run: row, document and facts.
+    """Insert or replace a run: row, document and facts. What people set goes before what is given.
 
     Returns:
-        the run as stored, with the name it has here.
+        the run as it is read from now on, with the name it has here.
     """
     given = prepared.run
     asked = rows.usable_name(given)
+    columns: dict[str, Any] = {}
+    human: dict[str, Value] = {}
     row = stored_row(database, connection, given.id)
     if row is None:
         number, name = _insert(database, connection, given, asked, folded, heartbeat)
@@ -118,22 +134,86 @@ def put_run(
             raise RegistryError(f"run {given.id} could not be stored")
         note(connection, "create", given.id, name, None if name == asked else f"asked for {asked}")
     else:
-        name = row.name if asked in (row.name, row.asked_name) else _rename(connection, given, asked, row)
-    stored = dataclasses.replace(given, name=name)
-    columns = rows.run_columns(stored)
+        human = facts.of(connection, row.number)
+        name = row.name
+        if asked not in (row.name, row.asked_name):
+            columns["asked_name"] = asked
+            if "name" not in human:
+                name = _free_name(connection, given.id, asked, row.number)
+                note(connection, "rename", given.id, name, f"was {row.name}")
+    recorded = dataclasses.replace(given, name=name)
+    if human and (earlier := _recorded(connection, row.number)) is not None:
+        recorded = corrections.without(recorded, human, earlier)
     if folded is not None:
         columns["folded"] = max(folded, row.folded)
     columns["heartbeat"] = max(heartbeat, row.heartbeat or 0)
-    connection.execute(
-        run.update().where(run.c.number == row.number).values(revision=run.c.revision + 1, name=name, **columns)
-    )
-    text = prepared.text if stored.name == given.name else encode_run(stored)
-    insert = database.insert(document).values(run=row.number, text=text)
+    text = prepared.text if not human and name == given.name else encode_run(recorded)
+    return _write(database, connection, row.number, recorded, human, text, None if human else prepared.facts, columns)
+
+
+def put_facts(
+    database: Database, connection: sa.Connection, row: sa.Row[Any], recorded: Run, changes: Mapping[str, Value | None]
+) -> Run:
+    """Change what people say of a run; None takes a fact away. `recorded` is the run without any.
+
+    Returns:
+        the run as it is read from now on. A name that is taken gets a number.
+
+    Raises:
+        SettingsError: the run has not what a field names.
+    """
+    before = facts.of(connection, row.number)
+    human = corrections.combine(before, changes)
+    missing = [field for field, value in changes.items() if value is not None and not corrections.has(recorded, field)]
+    if missing:
+        raise SettingsError(f"run {row.name} has no {missing[0].rpartition('.')[0]}")
+    if human == before:
+        return corrections.apply(recorded, human)
+    name = row.name
+    if human.get("name") != before.get("name"):
+        asked = corrections.text(human.get("name")) or row.asked_name
+        name = _free_name(connection, row.id, asked, row.number)
+        if "name" in human:
+            human["name"] = name
+        note(connection, "rename", row.id, name, f"was {row.name}")
+    facts.put(connection, row.number, human, at=now())
+    said = " ".join(f"{field}={corrections.text(value)}" for field, value in changes.items())
+    note(connection, "set", row.id, name, rows.searchable(said, DETAIL_LIMIT))
+    recorded = dataclasses.replace(recorded, name=name)
+    return _write(database, connection, row.number, recorded, human, encode_run(recorded), None, {})
+
+
+def _write(
+    database: Database,
+    connection: sa.Connection,
+    number: int,
+    recorded: Run,
+    human: Mapping[str, Value],
+    text: str,
+    searched: list[dict[str, Any]] | None,
+    columns: dict[str, Any],
+) -> Run:
+    """Write the document of what was recorded, and rows of what is read: a person's facts over it."""
+    shown = corrections.apply(recorded, human)
+    columns = {**rows.run_columns(shown), "name": shown.name, "revision": run.c.revision + 1, **columns}
+    connection.execute(run.update().where(run.c.number == number).values(**columns))
+    insert = database.insert(document).values(run=number, text=text)
     connection.execute(insert.on_conflict_do_update(index_elements=[document.c.run], set_={"text": text}))
-    connection.execute(fact.delete().where(fact.c.run == row.number))
-    if prepared.facts:
-        connection.execute(fact.insert(), [{"run": row.number, **item} for item in prepared.facts])
-    return stored
+    if searched is None:
+        values = rows.facts(shown)
+        searched = _fact_rows(values, _numbers(database, connection, {(item.kind, item.name) for item in values}))
+    connection.execute(fact.delete().where(fact.c.run == number))
+    if searched:
+        connection.execute(fact.insert(), [{"run": number, **item} for item in searched])
+    return shown
+
+
+def _recorded(connection: sa.Connection, number: int) -> Run | None:
+    """The stored document of a run; None if it is damaged, for what is saved now mends it."""
+    try:
+        return decode_run(connection.execute(sa.select(document.c.text).where(document.c.run == number)).scalar_one())
+    except DocumentError:
+        return None
 
 
 def _insert(
@@ -155,14 +235,12 @@ def _insert(
         name = _next_name(connection, given.id, asked)
 
 
-def _rename(connection: sa.Connection, given: Run, asked: str, row: sa.Row[Any]) -> str:
-    taken = sa.select(run.c.number).where(run.c.name == asked, run.c.number != row.number)
-    name = asked
-    if asked == LATEST or connection.execute(taken).first() is not None:
-        name = _next_name(connection, given.id, asked)
-    connection.execute(run.update().where(run.c.number == row.number).values(asked_name=asked))
-    note(connection, "rename", given.id, name, f"was {row.name}")
-    return name
+def _free_name(connection: sa.Connection, run_id: str, asked: str, number: int) -> str:
+    """The name that was asked for, with a number if another run has it."""
+    taken = sa.select(run.c.number).where(run.c.name == asked, run.c.number != number)
+    if asked != LATEST and connection.execute(taken).first() is None:
+        return asked
+    return _next_name(connection, run_id, asked)
 
 
 def _next_name(connection: sa.Connection, run_id: str, asked: str) -> str:

@@ -10,7 +10,18 @@ import pytest
 
 import cardgen
 
-EXPECTED = ["ActiveRun", "CardCallback", "CardgenError", "Registry", "Run", "__version__", "render_card", "track"]
+EXPECTED = [
+    "ActiveRun",
+    "CardCallback",
+    "CardgenError",
+    "ImportedCard",
+    "Registry",
+    "Run",
+    "__version__",
+    "import_card",
+    "render_card",
+    "track",
+]
 
 
 def test_all_is_sorted_and_complete() -> None:

@@ -54,6 +54,7 @@ def test_a_token_of_a_known_form_is_replaced_wherever_it_stands(kind: str) -> No
     secret = SECRETS[kind]
     assert redact_text(secret) == REDACTED
     assert redact_text(f"use {secret}, please") == f"use {REDACTED}, please"
+    assert [redact_text(f"{front}{secret}") for front in ("run-", "x_")] == [f"run-{REDACTED}", f"x_{REDACTED}"]
     value, places = redact({"a": [1, (secret, None)]}, "args")
     assert value == {"a": [1, (REDACTED, None)]}
     assert places == ["args.a.1.0"]
@@ -166,6 +167,41 @@ def test_command_line_options_are_understood() -> None:
         "--token",
     )  # fmt: skip
     assert places == ["command_line.2", "command_line.3", "command_line.4"]
+    assert redact(("--token", "sesame", "--token=sesame", "--pad_token", "[PAD]"), "")[0] == (
+        "--token", REDACTED, f"--token={REDACTED}", "--pad_token", "[PAD]",
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ('{"api_key": "hunter2", "n": 1}', '{"api_key": "[redacted]", "n": 1}'),
+        ("{'set': {1}, 'password':'a\\'b c'}", "{'set': {1}, 'password':'[redacted]'}"),
+        ("Config(api_key='hunter2', scale=2)", "Config(api_key='[redacted]', scale=2)"),
+        ("lr=1,hub_token=abc,eps=1", "lr=1,hub_token=[redacted],eps=1"),
+        ('--config={"a": {"client_secret": "x"}}', '--config={"a": {"client_secret": "[redacted]"}}'),
+    ],
+)
+def test_a_name_within_a_text_counts(text: str, expected: str) -> None:
+    """JSON, what Python prints, and lists of assignments lose the value of a secret's name and nothing else."""
+    assert redact({"a": text}) == ({"a": expected}, ["a"])
+    assert redact({"a": expected}) == ({"a": expected}, [])
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Given a password: find the user",
+        "{'pad_token': '[PAD]', 'num_tokens': '12', 'author': 'Tom'}",
+        "password = 5, token=None",
+        "if secret == other:",
+        "(0): Transformer({'max_seq_length': 32, 'architecture': 'BertModel'})",
+        '{"api_key": ""}',
+    ],
+)
+def test_text_without_assigned_secrets_stays(text: str) -> None:
+    """Prose, vocabulary, numbers and comparisons are no secrets."""
+    assert redact({"a": text}) == ({"a": text}, [])
 
 
 def test_samples_are_redacted_by_form_only() -> None:
@@ -225,7 +261,8 @@ def test_any_value_keeps_its_shape(value: Any) -> None:
 
 
 @pytest.mark.parametrize(
-    "unit", ["a", "sk-", "eyJa.", "-----BEGIN PRIVATE KEY-----aaa\n", "://a:", "?key=", "bearer ", "x=", "xox"]
+    "unit",
+    ["a", "sk-", "eyJa.", "-----BEGIN PRIVATE KEY-----aaa\n", "://a:", "?key=", "bearer ", "x=", "xox", "a:'", "a='\\"],
 )
 def test_time_is_linear_in_the_length_of_a_text(unit: str) -> None:
     """A hostile text of 3 MB takes about ten times as long as one of 300 kB, not a hundred times."""

@@ -22,9 +22,11 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from cardgen.actions.render import render_card, write_card
-from cardgen.errors import CardgenError, FileProblem, MissingExtra, SettingsError
+from cardgen.actions.render import render_card
+from cardgen.actions.write import write_card
+from cardgen.errors import CardConflict, CardgenError, FileConflict, FileProblem, MissingExtra, SettingsError
 from cardgen.record import LogEvent, Run
+from cardgen.registry import Registry
 from cardgen.settings import load_settings
 
 if TYPE_CHECKING:
@@ -73,8 +75,6 @@ def run_demo(folder: Path, report: Report) -> Demo:
     if mode != "normal":
         raise SettingsError(f"the demo records a run, and CARDGEN_MODE is {mode!r}", hint="unset CARDGEN_MODE")
     registry = _prepared(folder)
-    card = _free_card(folder, registry)
-
     report("Reading the docstrings of the standard library", 0, 0)
     pairs = read_pairs(Path(sysconfig.get_path("stdlib")))
     if len(pairs) < 2 * HELD_OUT:
@@ -83,10 +83,9 @@ def run_demo(folder: Path, report: Report) -> Demo:
     hush()
     with _replaced(folder / "model") as model_folder:
         run, log = _train(pairs, model_folder, registry, report)
-    text = render_card(run, log=log)
-    if card is None:
-        card = folder / f"README-{run.name}.md"
-    write_card(text, card, force=True)
+    with Registry(registry) as opened:
+        card = _written(run, folder, opened)
+        text = render_card(run, registry=opened)
     scores = [event.values[PRIMARY] for event in log if PRIMARY in event.values]
     return Demo(
         run=run,
@@ -154,15 +153,12 @@ def _prepared(folder: Path) -> Path:
     return registry
 
 
-def _free_card(folder: Path, registry: Path) -> Path | None:
-    """Where the card may go: not over a README.md that is no longer the card of the newest run; None if it may not."""
-    card = folder / "README.md"
-    if not card.exists():
-        return card
+def _written(run: Run, folder: Path, registry: Registry) -> Path:
+    """The card's file: README.md with what a person wrote there, or another one where that cannot be merged."""
     try:
-        return card if card.read_bytes() == render_card("latest", registry=registry).encode() else None
-    except (CardgenError, OSError):
-        return None
+        return write_card(run, folder / "README.md", registry=registry).path
+    except (CardConflict, FileConflict):
+        return write_card(run, folder / f"README-{run.name}.md", registry=registry).path
 
 
 @contextmanager

@@ -14,7 +14,7 @@ from cardgen.capture.library import library_version
 from cardgen.capture.model import hub_id
 from cardgen.capture.problems import Problems
 from cardgen.capture.values import exact_json, plain, text_of
-from cardgen.record import Column, Dataset, Loss, Opaque, Role, Statistics
+from cardgen.record import Column, Dataset, Displayed, Loss, Opaque, Role, Statistics
 
 _MEASURE = re.compile(r"(-?[0-9.]+|inf|-inf|nan) (tokens|characters|elements)")
 _SHARE = re.compile(r"~?([0-9.]+)%")
@@ -142,7 +142,8 @@ def cell(value: Any) -> Any:
         if not (isinstance(value, dict) and "array" in value):
             return plain(value)
     elif hasattr(value, "dtype"):
-        return plain(value)
+        found = plain(value)
+        return Opaque(found.text) if isinstance(found, Displayed) else found  # a cell is shown, never compared
     shown = _library_words(value)
     return plain(value) if shown is None else Opaque(shown)
 

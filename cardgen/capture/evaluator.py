@@ -57,6 +57,22 @@ def logged_metrics(evaluator: Any, metrics: Mapping[Any, Any]) -> dict[str, Any]
     return {str(key): plain(value) for key, value in metrics.items() if key in names}
 
 
+def is_validation(logs: Mapping[Any, Any]) -> bool:
+    """Whether a log entry is that of a validation: it tells how fast it was, as `eval_dev_runtime` and the like."""
+    prefixes = [str(name).removesuffix("runtime") for name in logs if str(name).endswith("_runtime")]
+    return "loss" not in logs and any(
+        prefix != "train_" and (f"{prefix}samples_per_second" in logs or f"{prefix}steps_per_second" in logs)
+        for prefix in prefixes
+    )
+
+
+def single_evaluators(evaluator: Any) -> list[Any]:
+    """The evaluators that a sequence of them calls, at any depth; another evaluator alone."""
+    if not is_a(evaluator, "SequentialEvaluator"):
+        return [evaluator]
+    return [single for part in evaluator.evaluators for single in single_evaluators(part)]
+
+
 def _description(evaluator: Any) -> str:
     """The evaluator's own words, or the words in its class name."""
     own = getattr(evaluator, "description", None)

@@ -7,6 +7,7 @@ from typing import Any
 
 from cardgen.capture.library import is_a, library_version, model_type
 from cardgen.capture.problems import Problems
+from cardgen.capture.values import number_or_none
 from cardgen.record import Citation, Model, ModelType
 
 _HUB_ID = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,95}(/[A-Za-z0-9_][A-Za-z0-9_.-]{0,95})?")
@@ -43,7 +44,7 @@ def capture_model(model: Any, card: Any, problems: Problems) -> Model:
         base_model=base_model,
         base_model_revision=_text(getattr(card, "base_model_revision", None)) if base_model else None,
         architecture=look("the architecture", architecture, None),
-        max_seq_length=look("the maximum sequence length", lambda: _length(model.max_seq_length), None),
+        max_seq_length=look("the maximum sequence length", lambda: number_or_none(model.max_seq_length), None),
         query_length=query_length,
         document_length=document_length,
         output_dimensionality=look("the output dimensionality", lambda: _dimensions(model, kind), None),
@@ -140,10 +141,3 @@ def _texts(value: Any) -> tuple[str, ...]:
 
 def _integer(value: Any) -> int | None:
     return None if value is None else int(value)
-
-
-def _length(value: Any) -> int | float | None:
-    """Tokens; a model without limit has `inf`."""
-    if value is None or type(value) in (int, float):
-        return value  # type: ignore[no-any-return]
-    return float(value) if isinstance(value, float) else int(value)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TypeVar
 
-from cardgen.redaction import redact_text
+from cardgen.redaction import redact
 
 T = TypeVar("T")
 D = TypeVar("D")
@@ -22,7 +22,7 @@ class Problems:
 
     def note(self, text: str) -> bool:
         """Keep a sentence; False if it is known already or there are too many."""
-        text = redact_text(text)
+        text, _ = redact(text)
         text = text if len(text) <= MAX_LENGTH else text[:MAX_LENGTH] + "…"
         if text in self.texts or len(self.texts) >= MAX_PROBLEMS:
             return False

@@ -1,7 +1,8 @@
 """Any Python value as a plain value (see `cardgen.record`), printed the same.
 
 Cards print values with `str`, and what is nested with `repr`. A value becomes a plain one only if that prints the same
-text; a number that does not (`np.float32(0.1)` in a list) becomes `Displayed`, everything else `Opaque`.
+text; a number that does not (`np.float32(0.1)`) becomes `Displayed`, everything else `Opaque`. So does such a number
+within a container, for only `Opaque` prints there as its text.
 """
 
 from __future__ import annotations
@@ -33,6 +34,14 @@ def pure_number(value: Any) -> Any:
         except Exception:
             return plain(value)
     return plain(value)
+
+
+def number_or_none(value: Any) -> int | float | None:
+    """A pure int or float, or None, whatever kind of number it was."""
+    if value is None or type(value) in (int, float):
+        return value  # type: ignore[no-any-return]
+    value = value.item() if hasattr(value, "item") else value
+    return int(value) if isinstance(value, int) else float(value)
 
 
 def as_json(value: Any) -> dict[str, Any] | None:
@@ -88,7 +97,7 @@ def _scalar(value: Any, depth: int) -> Any:
     raw = _raw(value)
     if raw is not None and _shown(raw, depth) == shown:
         return raw
-    if isinstance(raw, int | float) and not isinstance(raw, bool):
+    if isinstance(raw, int | float) and not isinstance(raw, bool) and not depth:
         return Displayed(shown, raw)
     return Opaque(shown)
 

@@ -64,7 +64,7 @@ def choose_layout(run: Run, layout: str | None) -> Layout:
     """The layout asked for, or the one of the library version that the run was made with."""
     if layout is not None:
         return requested_layout(run.model.type, layout)
-    return recorded_layout(run.model.type, run.environment.versions.get("sentence_transformers"))
+    return recorded_layout(run.model.type, run.environment.versions.get("sentence_transformers") or run.layout)
 
 
 @functools.lru_cache(maxsize=8)

@@ -13,19 +13,13 @@ from typing import Any
 from cardgen.card.eras import Layout
 from cardgen.card.evaluation import shown_metrics
 from cardgen.card.format import number_of
+from cardgen.card.yaml_text import dump
 from cardgen.record import Displayed, Emissions, Evaluation, Run
 
 
 def front_matter(run: Run, layout: Layout) -> str:
     """The YAML between the `---` lines, without a newline at its end."""
-    import yaml
-
-    class Dumper(yaml.SafeDumper):
-        def ignore_aliases(self, data: Any) -> bool:
-            return True
-
-    text: str = yaml.dump(metadata(run, layout), Dumper=Dumper, sort_keys=False, allow_unicode=True)
-    return text.strip()
+    return dump(metadata(run, layout))
 
 
 def metadata(run: Run, layout: Layout) -> dict[str, Any]:

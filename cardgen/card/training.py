@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from cardgen.card.eras import Layout
 from cardgen.card.format import duration_text, value_text
-from cardgen.record import Durations, Emissions, Environment, Hyperparameters
+from cardgen.record import Displayed, Durations, Emissions, Environment, Hyperparameters
 
 HIDDEN_ARGUMENTS = frozenset(
     (
@@ -111,12 +111,20 @@ def times_view(durations: Durations | None, layout: Layout) -> TimesView | None:
     """How long training and evaluating took."""
     if durations is None or not layout.training_time:
         return None
-    evaluation = durations.evaluation_seconds
+    total, evaluation = durations.total_seconds, durations.evaluation_seconds
+    training: float | Displayed | None = durations.training_seconds
+    if training is None:
+        exact = isinstance(total, float | int) and isinstance(evaluation, float | int)
+        training = total - evaluation if exact else total  # type: ignore[operator]
     return TimesView(
-        training=duration_text(durations.total_seconds - evaluation),
-        evaluation=duration_text(evaluation) if evaluation else None,
-        total=duration_text(durations.total_seconds) if evaluation else None,
+        training=_duration(training),
+        evaluation=_duration(evaluation) if evaluation else None,
+        total=_duration(total) if evaluation else None,
     )
+
+
+def _duration(seconds: float | Displayed) -> str:
+    return seconds.text if isinstance(seconds, Displayed) else duration_text(seconds)
 
 
 def versions_view(environment: Environment) -> tuple[tuple[str, str], ...]:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from cardgen.card.datasets import DatasetsView, datasets_views
 from cardgen.card.eras import MV, SE, Layout, parse_version
 from cardgen.card.evaluation import EvaluationView, evaluation_views
-from cardgen.card.format import joined
+from cardgen.card.format import joined, value_text
 from cardgen.card.links import Link, dataset_link
 from cardgen.card.log import LogView, log_view
 from cardgen.card.metadata import front_matter
@@ -26,7 +26,7 @@ from cardgen.card.training import (
     versions_view,
 )
 from cardgen.card.usage import UsageView, usage_view
-from cardgen.record import Citation, LogEvent, Model, Run
+from cardgen.record import Citation, Displayed, LogEvent, Model, Run
 
 LONGEST_NAMES = 200
 """Characters that the names of the training sets may have in the introduction."""
@@ -136,5 +136,5 @@ def _counted(number: int, noun: str) -> str:
     return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
-def _text(value: float | int | None, missing: str | None) -> str | None:
-    return missing if value is None else str(value)
+def _text(value: float | int | Displayed | None, missing: str | None) -> str | None:
+    return missing if value is None else value_text(value)

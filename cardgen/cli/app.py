@@ -15,6 +15,8 @@ from cardgen.errors import FileProblem
 COMMANDS = {
     "completion": "cardgen.cli.completion:completion",
     "demo": "cardgen.cli.demo:demo",
+    "diff": "cardgen.cli.diff:diff",
+    "import": "cardgen.cli.import_:import_",
     "registry": "cardgen.cli.registry:registry",
     "render": "cardgen.cli.render:render",
     "runs": "cardgen.cli.runs:runs",

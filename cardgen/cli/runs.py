@@ -1,16 +1,17 @@
-"""`cardgen runs`: list, show and delete runs."""
+"""`cardgen runs`: list, show, correct and delete runs."""
 
 from __future__ import annotations
 
-import datetime as dt
-
 import click
 
-from cardgen.cli.options import listing_options, moment, open_registry, registry_option, run_argument, view_options
+from cardgen import corrections
+from cardgen.cli.filters import Filters, filter_options
+from cardgen.cli.options import listing_options, open_registry, registry_option, run_argument, view_options
 from cardgen.cli.output import Output
+from cardgen.cli.runs_edit import edit
+from cardgen.cli.runs_set import set_
 from cardgen.errors import RunNotFound
 
-STATUSES = ("running", "finished", "failed", "interrupted", "lost")
 DEFAULT_COLUMNS = ("name", "status", "project", "model_type", "metric_name", "metric", "created")
 TABLE_LIMIT = 50
 NO_RUNS = "no runs yet: record one with cardgen.track(trainer), or see `cardgen demo`"
@@ -18,21 +19,23 @@ NO_RUNS = "no runs yet: record one with cardgen.track(trainer), or see `cardgen 
 
 @click.group()
 def runs() -> None:
-    """List, show and delete runs.
+    """List, show, correct and delete runs.
 
     \b
     Examples:
       cardgen runs list
       cardgen runs show latest
+      cardgen runs set latest license=mit
     """
+
+
+runs.add_command(set_)
+runs.add_command(edit)
 
 
 @runs.command("list")
 @click.argument("words", nargs=-1, metavar="[WORDS]...")
-@click.option("--project", metavar="NAME", help="Only runs of this project.")
-@click.option("--group", metavar="NAME", help="Only runs of this group.")
-@click.option("--status", type=click.Choice(STATUSES), help="Only runs in this state.")
-@click.option("--since", type=moment, metavar="WHEN", help="Only runs made since: 7d, 24h, 2026-01-31.")
+@filter_options
 @click.option("--sort", default="-created", show_default=True, metavar="KEY", help="Order by KEY; -KEY turns it round.")
 @click.option(
     "--limit",
@@ -45,10 +48,7 @@ def runs() -> None:
 @registry_option
 def list_(
     words: tuple[str, ...],
-    project: str | None,
-    group: str | None,
-    status: str | None,
-    since: dt.datetime | None,
+    filters: Filters,
     sort: str,
     limit: int | None,
     columns: str | None,
@@ -67,21 +67,12 @@ def list_(
     if limit is None:
         limit = TABLE_LIMIT if out.format == "table" else 0
     with open_registry() as registry:
-        rows = registry.listing(
-            words,
-            project=project,
-            group=group,
-            status=status,
-            since=since,
-            order_by=sort,
-            limit=limit + 1 if limit else None,
-        )
+        rows = registry.listing(words, **filters.arguments, order_by=sort, limit=limit + 1 if limit else None)
     more = bool(limit) and len(rows) > limit
     shown = rows[:limit] if limit else rows
     out.listing([{name: getattr(row, name) for name in {*chosen, "id"}} for row in shown], chosen)
     if not rows:
-        searched = words or project or group or status or since
-        out.hint("no run matches" if searched else NO_RUNS)
+        out.hint("no run matches" if words or filters else NO_RUNS)
     elif more and out.format == "table":
         out.hint(f"only the first {limit} are shown; --limit 0 shows all")
 
@@ -119,10 +110,13 @@ def show(run: str, out: Output) -> None:
     with open_registry() as registry:
         found = registry.run(run)
         state = registry.state(found.id)
+        by_hand = registry.human_facts(found.id)
         if out.format == "json":
-            out.json({"status": state.status, "run": found, "log": registry.log(found.id)})
+            log = registry.log(found.id)
+            out.json({"status": state.status, "run": found, "set_by_hand": by_hand, "log": log})
             return
-    out.sections(sections(found, state))
+    facts = [(field, corrections.text(value)) for field, value in by_hand.items()]
+    out.sections([*sections(found, state), *([("Set by hand", facts)] if facts else [])])
     out.hint(f"\nits card: cardgen render {found.name}")
 
 

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from cardgen.cli.output import Section, cell_text
-from cardgen.record import Dataset, Evaluation, Run
+from cardgen.record import Dataset, Displayed, Evaluation, Run
 
 if TYPE_CHECKING:
     from cardgen.registry import RegistryStatus, RunState
@@ -51,11 +51,15 @@ def _run(run: Run, state: RunState | None) -> list[tuple[str, str]]:
         started=run.started,
         ended=run.ended,
         heartbeat=state.heartbeat if state and state.status in ("running", "lost") else None,
-        trained=_duration(run.durations.total_seconds) if run.durations else None,
+        trained=_trained(run.durations.total_seconds) if run.durations else None,
         segments=len(run.segments) if len(run.segments) > 1 else None,
         log=f"{state.events} events" if state else None,
         commit=_commit(run),
     )
+
+
+def _trained(seconds: float | Displayed) -> str:
+    return f"≈ {seconds.text}" if isinstance(seconds, Displayed) else _duration(seconds)
 
 
 def _model(run: Run) -> list[tuple[str, str]]:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from cardgen.errors import RecordingError
 from cardgen.record import LogEvent, Run, Status
+from cardgen.tracking.guard import say
 
 if TYPE_CHECKING:
     from cardgen.tracking.recording import Recording
@@ -49,6 +50,8 @@ class ActiveRun:
     def evaluate(self, evaluator: Any) -> Any:
         """Run an evaluator on the model and keep its result; returns what the evaluator returns.
 
+        After the end of the run the evaluator runs all the same, and its result is not kept.
+
         Raises:
             RecordingError: the model is gone, or was never there.
         """
@@ -57,9 +60,23 @@ class ActiveRun:
             raise RecordingError("the model of this run is gone", hint="keep a reference to the model or the trainer")
         start = dt.datetime.now(dt.UTC)
         result = evaluator(model)
-        if not self._recording.has_result_of(evaluator, start):
+        if self._recording.phase == "closed":
+            say(f"{self.name} has ended: this result does not belong to it")
+        elif not self._recording.has_result_of(evaluator, start):
             self._recording.add_evaluation(evaluator, result)
         return result
+
+    def note(self, section: str, text: str) -> None:
+        """Write words into a section of the card, as `cardgen runs edit --section` does; later ones replace them.
+
+        They are kept when the run ends (at once if it has ended), and every rendering has them. Nothing is raised: what
+        cannot be kept is said.
+
+        Args:
+            section: direct use, downstream use, out-of-scope use, bias, recommendations, glossary, authors or contact.
+            text: Markdown.
+        """
+        self._recording.note(section, text)
 
     def finish(self, status: Status = "finished") -> None:
         """End the run: nothing that happens from now on belongs to it. Ending it again does nothing.

@@ -56,8 +56,10 @@ def track(
     status: Status | None = None
     try:
         yield active
-    except (KeyboardInterrupt, SystemExit):
-        status = "interrupted"
+    except (KeyboardInterrupt, SystemExit) as error:
+        in_training = hook.recording is not None and hook.recording.phase == "training"
+        if in_training or not (isinstance(error, SystemExit) and error.code in (None, 0)):
+            status = "interrupted"
         raise
     except BaseException:
         status = "failed"

@@ -44,11 +44,11 @@ class Facts:
         self._evaluation_seconds = 0.0
         self._run = Run(
             id=run_id,
-            name=options.name or speakable(run_id),
+            name=self.clean(options.name, "name") or speakable(run_id),
             model=Model(type="SentenceTransformer"),
-            project=options.settings.project,
-            group=options.group,
-            tags=options.tags,
+            project=self.clean(options.settings.project, "project"),
+            group=self.clean(options.group, "group"),
+            tags=self.clean(options.tags, "tags"),
             created=now(),
         )
 
@@ -182,7 +182,7 @@ class Facts:
         self.update(
             model=self.clean(facts, "model"),
             usage=self.clean(usage, "usage"),
-            citations=citations or self._run.citations,
+            citations=self.clean(citations, "citations") or self._run.citations,
             emissions=emissions or self._run.emissions,
         )
         if self.defaults is None and self._args is not None:

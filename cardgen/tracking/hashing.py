@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from cardgen.capture.checkpoint import hash_files
+from cardgen.checkpoint import hash_files
 from cardgen.record import File
 
 Done = Callable[[tuple[File, ...]], None]
@@ -29,11 +29,15 @@ class Hasher:
             self._thread.start()
         self._jobs.put((folder, files, done))
 
+    def end(self) -> None:
+        """End the thread after the jobs that it has. Safe in a finalizer, which may run anywhere, holding any lock."""
+        self._jobs.put(None)
+
     def close(self, seconds: float) -> bool:
         """Wait for the jobs, at most so long, then give up; whether all were done."""
         if self._thread is None or threading.current_thread() is self._thread:
             return True
-        self._jobs.put(None)
+        self.end()
         deadline = time.monotonic() + seconds
         self._thread.join(seconds)
         if not self._thread.is_alive():

@@ -136,7 +136,7 @@ def _wrap_push(kind: type) -> None:
         recording = recording_of(self)
         if recording is None:
             return method(self, *args, **kwargs)
-        with recording.pushing():
+        with recording.saves.upload():
             return method(self, *args, **kwargs)
 
     setattr(wrapper, _MARK, True)

@@ -10,28 +10,27 @@ when something happens, as plain facts.
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
 import datetime as dt
 import os
 import weakref
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
-from cardgen.capture.evaluator import logged_metrics
+from cardgen.capture.evaluator import is_validation, logged_metrics, single_evaluators
 from cardgen.capture.library import model_type
 from cardgen.capture.problems import Problems
-from cardgen.capture.values import plain, text_of
+from cardgen.capture.values import number_or_none, plain, text_of
 from cardgen.record import Checkpoint, File, LogEvent, LogKind, Run, Status
 from cardgen.tracking import patches
 from cardgen.tracking.facts import Facts, now
 from cardgen.tracking.guard import attempt, guarded, say, watch_forks
-from cardgen.tracking.hashing import Hasher
+from cardgen.tracking.notes import Notes
 from cardgen.tracking.options import Options, next_run_id
 from cardgen.tracking.results import Call, Results, State, checkpoint_step
-from cardgen.tracking.resume import load_earlier
-from cardgen.tracking.sidecar import remove_sidecar, write_sidecar
+from cardgen.tracking.resume import load_earlier, note_run, noted_run
+from cardgen.tracking.saves import Saves
 from cardgen.tracking.sink import Sink
 
 FLUSH_SECONDS = 2.0
@@ -44,7 +43,10 @@ Phase = Literal["before", "training", "after", "closed"]
 
 
 class Recording:
-    """One run being recorded. `armed` is False where nothing is recorded: disabled, another rank, a forked child."""
+    """One run being recorded.
+
+    `armed` is False where nothing is recorded: disabled, another rank, a forked child, a run that is closed.
+    """
 
     def __init__(self, options: Options, *, armed: bool) -> None:
         """Start with nothing but names."""
@@ -56,16 +58,16 @@ class Recording:
         run_id, self._id_chosen = next_run_id(options) if self.armed else ("disabled", False)
         self._facts = Facts(options, run_id, self.problems)
         self._results = Results(self._facts)
+        self.saves = Saves(self._results, self._hashed)
+        self.notes = Notes()
         self._given_name: str | None = None
         self._sink: Sink | None = None
-        self._hasher = Hasher()
         self._model: weakref.ReferenceType[Any] | None = None
         self._finalizer: Any = None
         self._state: State = ("start", 0)
         self._step: int | None = None
+        self._validation_log: Mapping[str, Any] = {}
         self._touched = False
-        self._pushing = False
-        self._pushed_folder: str | None = None
         self._told = False
         watch_forks(self)
 
@@ -109,6 +111,7 @@ class Recording:
     @guarded("the model")
     def _attached(self, model: Any) -> None:
         patches.install(model)
+        patches.detach(self)  # from the model of another trainer that has the same callback
         patches.attach(model, self)
         if self._finalizer is not None:
             self._finalizer.detach()
@@ -124,9 +127,7 @@ class Recording:
         """Training starts or goes on."""
         self.attach(model)
         attempt(self, "the earlier part of the run", lambda: self._choose_run(state))
-        callbacks = state.stateful_callbacks if state.stateful_callbacks is not None else {}
-        state.stateful_callbacks = callbacks
-        callbacks["cardgen"] = {"args": {"run_id": self.id}, "attributes": {}}
+        note_run(state, self.id)
         self._step = int(state.global_step)
         self._state = ("step", self._step)
         self._facts.open_segment(args, model.model_card_data, self._step)
@@ -137,9 +138,10 @@ class Recording:
 
     @guarded("a log entry")
     def logged(self, logs: Mapping[str, Any], state: Any) -> None:
-        """The trainer logged; what it logs of an evaluation comes again as such, and is left to that."""
+        """The trainer logged; what it logs of a validation comes again as such, and is left to that."""
         self._advance(state)
-        if any(str(key).endswith("_runtime") and key != "train_runtime" for key in logs):
+        if is_validation(logs):
+            self._validation_log = dict(logs)
             return
         self._event("train", logs, state.epoch, state.global_step)
 
@@ -150,13 +152,18 @@ class Recording:
         if isinstance(seconds := metrics.get("eval_runtime"), int | float):
             self._facts.evaluated_for(seconds)
         self._event("eval", metrics, state.epoch, state.global_step)
+        # the parts of a loss are logged and not among the metrics
+        logged, self._validation_log = self._validation_log, {}
+        parts = {name: value for name, value in logged.items() if name.startswith("eval_") and name not in metrics}
+        if parts:
+            self._event("train", parts, state.epoch, state.global_step)
 
     @guarded("the result of an evaluator")
     def evaluated(self, evaluator: Any, metrics: Mapping[str, Any], epoch: Any, step: Any) -> None:
         """The library noted the result of an evaluator for its card."""
         in_training = self.phase == "training" and type(step) is int and step >= 0
         state = ("step", step) if in_training else self._state
-        self._results.note(evaluator, Call(_number(epoch), int(step), now(), state))
+        self._results.note(evaluator, Call(number_or_none(epoch), int(step), now(), state))
         values = logged_metrics(evaluator, metrics)
         if values is not None:
             self._event("evaluator", values, epoch, step)
@@ -174,19 +181,29 @@ class Recording:
         self._keep()
 
     def has_result_of(self, evaluator: Any, since: dt.datetime) -> bool:
-        """Whether the library noted a result of this evaluator since then."""
-        return self._results.noted_since(evaluator, since)
+        """Whether the library noted a result of this evaluator, or of all that it is made of, since then."""
+        singles = single_evaluators(evaluator)
+        return bool(singles) and all(self._results.noted_since(single, since) for single in singles)
+
+    def note(self, section: str, words: str) -> None:
+        """Keep a person's words for a section of the card: at the end of the run, or at once if that is past."""
+        ended = self.phase == "closed" and self._sink is not None
+        if self.armed or ended:
+            attempt(self, "a note", lambda: self.notes.add(section, words))
+            self._touched = True
+        if ended:
+            self._keep_notes()
 
     @guarded("a save")
     def saved(self, path: Any) -> None:
         """The model was saved into a folder; checkpoints of the trainer are complete only later."""
         self._touched = True
         self._look()
-        if not self._pushing:
+        if not self.saves.uploading:
             folder = Path(os.path.abspath(os.fspath(path)))
             if self.phase != "training" or checkpoint_step(folder) is None:
                 attempt(self, "a checkpoint", lambda: self._add_checkpoint(folder, self._state))
-            attempt(self, "cardgen.json", lambda: self._write_sidecar(folder))
+            attempt(self, "cardgen.json", lambda: self.saves.tie(folder, self.run, self._facts.args))
         self._keep()
 
     @guarded("a checkpoint")
@@ -219,6 +236,12 @@ class Recording:
         """Close: nothing that happens from now on belongs to this run."""
         if self.phase == "closed":
             return
+        try:
+            self._close(status)
+        finally:
+            self.armed = False
+
+    def _close(self, status: Status | None) -> None:
         patches.detach(self)
         if self._finalizer is not None:
             self._finalizer.detach()
@@ -230,14 +253,16 @@ class Recording:
         self.phase = "closed"
         if not (self._touched or self._facts.run.segments):
             return  # nothing happened: there is no run to keep
-        if not self._hasher.close(HASH_SECONDS):
+        self._keep()  # whoever has no patience for the hashes loses no more than them
+        if not self.saves.close(HASH_SECONDS):
             self.problems.note("hashing the saved files took too long and was given up")
         self._keep()
         self._facts.forget()
         if self._sink is not None:
             waited = self._sink.close()
             if self.options.settings.mode == "normal" and waited and not self._sink.folded:
-                say(f"{self.name} is not in the registry yet: `cardgen registry ingest` folds {self._sink.path}")
+                say(f"{self.name} is not in the registry yet: the next run, or `cardgen registry init`, folds it")
+            self._keep_notes()
         self._tell_end()
 
     def release(self) -> None:
@@ -246,30 +271,30 @@ class Recording:
             return
         if self._sink is not None:
             self._sink.release()
-
-    @contextlib.contextmanager
-    def pushing(self) -> Iterator[None]:
-        """Inside, saves are made to be uploaded."""
-        before, self._pushing = self._pushing, True
-        try:
-            yield
-        finally:
-            self._pushing = before
+        else:
+            self.saves.abandon()
 
     @guarded("a push")
     def push_begins(self, args: Any) -> None:
-        """The trainer is about to upload its output folder: nothing of ours stays in it from now on."""
-        self._pushed_folder = os.path.abspath(args.output_dir)
-        remove_sidecar(Path(self._pushed_folder))
+        """The trainer is about to upload its output folder."""
+        self.saves.push_begins(args.output_dir)
 
     # How the record is made
 
+    def _keep_notes(self) -> None:
+        if not self.notes or self._sink is None:
+            return
+        folder, reachable = self._sink.path.parent, self.options.settings.mode == "normal"
+        attempt(
+            self,
+            "a note",
+            lambda: self.notes.keep(self.options, self.id, self.name, folder, reachable=reachable),
+        )
+
     def _choose_run(self, state: Any) -> None:
         """Go on with the run of a checkpoint, or of `CARDGEN_RUN_ID`, if the registry knows it."""
-        noted = state.stateful_callbacks.get("cardgen") if isinstance(state.stateful_callbacks, dict) else None
-        args = noted.get("args") if isinstance(noted, dict) else None
-        resumed = args.get("run_id") if isinstance(args, dict) else None
-        wanted = resumed if isinstance(resumed, str) else self.id if self._id_chosen else None
+        resumed = noted_run(state)
+        wanted = resumed or (self.id if self._id_chosen else None)
         if wanted is None or self._sink is not None:
             return
         earlier = load_earlier(self.options.settings.registry, wanted)
@@ -308,7 +333,7 @@ class Recording:
             seq=self.log[-1].seq + 1 if self.log else 0,
             kind=kind,
             step=int(step),
-            epoch=_number(epoch),
+            epoch=number_or_none(epoch),
             segment=self._facts.segment,
             values=self._facts.clean(entries, "log"),
             at=now(),
@@ -347,8 +372,7 @@ class Recording:
             self._results.look(card)
 
     def _add_checkpoint(self, folder: Path, state: State) -> None:
-        point = self._results.saved(folder, state)
-        self._hasher.add(folder, point.files, lambda files: self._hashed(point, files))
+        self.saves.add(folder, state)
 
     @guarded("the hash of a checkpoint")
     def _hashed(self, point: Checkpoint, files: tuple[File, ...]) -> None:
@@ -357,11 +381,6 @@ class Recording:
 
     def _keep(self) -> None:
         attempt(self, "the record", self._write)
-
-    def _write_sidecar(self, folder: Path) -> None:
-        if getattr(self._facts.args, "push_to_hub", False) or str(folder) == self._pushed_folder:
-            return
-        write_sidecar(folder, self.run)
 
     def _write(self) -> None:
         """Put the record into the spool; before training begins there is none, and when it ends there must be one."""
@@ -395,11 +414,6 @@ class Recording:
         if self.phase != "closed":
             self._sink.flush(FLUSH_SECONDS)
         where = f" --registry {self.options.location.url}" if self.options.registry_given else ""
-        say(f"{self._facts.run.status}; the card of this run: cardgen render {self.name}{where}")
-
-
-def _number(value: Any) -> int | float | None:
-    if value is None or type(value) in (int, float):
-        return value  # type: ignore[no-any-return]
-    number = float(value)
-    return int(number) if isinstance(value, int) else number
+        card = f"the card of this run: cardgen render {self.name}{where}"
+        missing = f"the end of {self.name} is missing in {self._sink.path}"
+        say(f"{self._facts.run.status}; {card if self._sink.whole else missing}")

@@ -8,8 +8,8 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from cardgen.capture.checkpoint import list_files, with_hashes
 from cardgen.capture.evaluator import capture_evaluation
+from cardgen.checkpoint import list_files, with_hashes
 from cardgen.record import Checkpoint, Evaluation, File
 from cardgen.tracking.facts import Facts, now
 
@@ -99,6 +99,7 @@ class Results:
         if step is None and state[0] == "step":
             step = state[1]
         point = Checkpoint(path=str(folder), step=step, files=list_files(folder), saved=now())
+        point = self._facts.clean(point, "checkpoints")
         with self._facts.lock:
             others = tuple(other for other in self._facts.run.checkpoints if other.path != point.path)
             self._saved_of[point.path] = state
@@ -118,6 +119,7 @@ class Results:
 
     def best_is(self, path: str | None) -> None:
         """The trainer's best checkpoint is this folder."""
+        path = self._facts.clean(path, "checkpoints.path")
         with self._facts.lock:
             self._replace_checkpoints(lambda point: dataclasses.replace(point, best=point.path == path))
 

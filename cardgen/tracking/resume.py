@@ -1,14 +1,31 @@
-"""An earlier part of a run, fetched from the registry when training is resumed."""
+"""How a resumed training finds its run: its id is in the trainer's state, its earlier part in the registry."""
 
 from __future__ import annotations
 
 import threading
+from typing import Any
 
 from cardgen.record import LogEvent, Run
 from cardgen.tracking.guard import say
 
 LOAD_SECONDS = 20.0
 """How long the start of a resumed training waits for the registry."""
+
+
+def noted_run(state: Any) -> str | None:
+    """The id of the run that a trainer's state, as a checkpoint had it, belongs to."""
+    callbacks = state.stateful_callbacks
+    noted = callbacks.get("cardgen") if isinstance(callbacks, dict) else None
+    args = noted.get("args") if isinstance(noted, dict) else None
+    run_id = args.get("run_id") if isinstance(args, dict) else None
+    return run_id if isinstance(run_id, str) and run_id else None
+
+
+def note_run(state: Any, run_id: str) -> None:
+    """Have every checkpoint from now on say that it belongs to this run, in the form of a stateful callback."""
+    if state.stateful_callbacks is None:
+        state.stateful_callbacks = {}
+    state.stateful_callbacks["cardgen"] = {"args": {"run_id": run_id}, "attributes": {}}
 
 
 def load_earlier(registry_url: str, run_id: str) -> tuple[Run, list[LogEvent]] | None:

@@ -29,7 +29,7 @@ HEARTBEAT_SECONDS = 5.0
 LONGEST_PAUSE = 30.0
 """Seconds between two attempts with a registry that keeps failing."""
 
-CLOSE_SECONDS = 30.0
+CLOSE_SECONDS = 10.0
 """How long closing waits for the last fold; what is not folded by then stays in the spool, for whoever comes next."""
 
 
@@ -50,6 +50,7 @@ class Sink:
         """
         self.folded = False
         self.path: Path
+        self._snapshot_written = True
         self._run_id = run_id
         self._registry_url = options.settings.registry
         self._folds = options.settings.mode == "normal"
@@ -60,7 +61,8 @@ class Sink:
         self._mutex = threading.RLock()
         self._commands: queue.SimpleQueue[str | threading.Event] = queue.SimpleQueue()
         self._thread = threading.Thread(target=self._work, name=f"cardgen-{run_id[:8]}", daemon=True)
-        self._thread.start()
+        with contextlib.suppress(RuntimeError):  # Python starts no thread any more while it shuts down
+            self._thread.start()
 
     def event(self, event: LogEvent) -> None:
         """Write a log event; one that the disk refuses is kept and tried again with the next."""
@@ -72,13 +74,20 @@ class Sink:
     def snapshot(self, run: Run) -> None:
         """Write the whole record as it is now."""
         with self._mutex:
+            self._snapshot_written = False
             self._write_waiting()
             self._writer.snapshot(run)
+            self._snapshot_written = True
         self._commands.put("fold")
+
+    @property
+    def whole(self) -> bool:
+        """Whether the spool has everything that was to be written so far."""
+        return self._snapshot_written and not self._waiting
 
     def flush(self, seconds: float) -> bool:
         """Wait until what was written is folded, at most so long; whether it is."""
-        if not self._folds:
+        if not self._folds or not self._thread.is_alive():
             return False
         done = threading.Event()
         self._commands.put(done)
@@ -88,7 +97,7 @@ class Sink:
         """Have the thread call `released`. Safe in a finalizer, which may run anywhere, holding any lock."""
         self._commands.put("release")
 
-    def close(self, seconds: float = CLOSE_SECONDS) -> bool:
+    def close(self) -> bool:
         """Close the spool, fold it a last time and end the thread; whether it was waited for."""
         with self._mutex:
             with contextlib.suppress(CardgenError):
@@ -97,7 +106,10 @@ class Sink:
         self._commands.put("close")
         if threading.current_thread() is self._thread:
             return False
-        self._thread.join(seconds)
+        if self._thread.ident is None:
+            self._work()
+        else:
+            self._thread.join(CLOSE_SECONDS)
         return True
 
     def _write_waiting(self) -> None:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 import pytest
 
 import cardgen
-from cardgen.actions.render import render_card, write_card
-from cardgen.errors import FileConflict, FileProblem, RegistryNotFound, RunNotFound
+from cardgen.actions.render import render_card
+from cardgen.errors import FileProblem, RegistryNotFound, RunNotFound
 from cardgen.record import LogEvent, Model, Run
 from cardgen.registry import Registry
 
@@ -53,26 +52,3 @@ def test_a_missing_template_folder_is_a_clear_error() -> None:
     """A mistyped --templates does not render the built-in card silently."""
     with pytest.raises(FileProblem, match="no folder"):
         render_card(RUN, log=LOG, templates="nowhere")
-
-
-def test_a_card_is_written_whole_and_never_over_another_text(tmp_path: Path) -> None:
-    """The same text again is fine, another one needs force; no newline is added and nothing is left behind."""
-    path = tmp_path / "README.md"
-    write_card("# A", path)
-    assert path.read_bytes() == b"# A"
-    write_card("# A", path)
-    path.write_text("mine")
-    with pytest.raises(FileConflict):
-        write_card("# A", path)
-    assert path.read_text() == "mine"
-    write_card("# A", path, force=True)
-    assert path.read_text() == "# A"
-    assert os.listdir(tmp_path) == ["README.md"]
-
-
-def test_a_folder_that_is_not_there_is_a_clear_error(tmp_path: Path) -> None:
-    """No traceback for a mistyped path, and none for a folder in the file's place."""
-    with pytest.raises(FileProblem):
-        write_card("x", tmp_path / "no" / "where.md")
-    with pytest.raises(FileProblem):
-        write_card("x", tmp_path)

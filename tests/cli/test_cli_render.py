@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
 import subprocess
 import sys
@@ -70,14 +71,14 @@ def test_a_file_is_written_and_may_be_written_again(call: Any, registry: Path, t
 
 
 def test_somebodys_text_is_not_overwritten(call: Any, registry: Path, tmp_path: Path) -> None:
-    """A file that differs stays, with exit code 4, until `--force`."""
+    """A file that is no card stays, with exit code 4, until the new facts are preferred."""
     path = tmp_path / "README.md"
     path.write_bytes(b"mine\r\n")
     said = call("render", "amber-otter", "-o", path)
     assert said.code == 4
-    assert "--force" in said.err
+    assert "--conflict ours" in said.err
     assert path.read_bytes() == b"mine\r\n"
-    assert call("render", "amber-otter", "-o", path, "--force").code == 0
+    assert call("render", "amber-otter", "-o", path, "--conflict", "ours").code == 0
     assert path.read_bytes() == card(registry)
 
 
@@ -95,3 +96,23 @@ def test_templates_of_ones_own_go_first(call: Any, registry: Path, tmp_path: Pat
     (tmp_path / "mine" / "sentence_transformer.md.jinja").write_text("# {{ card.title }}")
     assert call("render", "amber-otter", "--templates", tmp_path / "mine").text == "# SentenceTransformer amber-otter"
     assert call("render", "amber-otter", "--templates", tmp_path / "none").code == 1
+
+
+def test_a_conflict_shows_both_texts(call: Any, registry: Path, tmp_path: Path) -> None:
+    """Where a person and the facts changed one place, both are on stderr, and the file waits for a choice."""
+    path = tmp_path / "README.md"
+    assert call("render", "amber-otter", "-o", path).code == 0
+    text = path.read_text()
+    title = next(line for line in text.split("\n") if line.startswith("# "))
+    edited = text.replace(f"\n{title}\n", "\n# My own title\n", 1)
+    path.write_text(edited)
+    with Registry(registry) as opened:
+        run = opened.run("amber-otter")
+        opened.save(dataclasses.replace(run, model=dataclasses.replace(run.model, title="Another title")))
+    said = call("render", "amber-otter", "-o", path)
+    assert said.code == 4
+    assert "My own title" in said.err
+    assert "Another title" in said.err
+    assert path.read_text() == edited
+    assert call("render", "amber-otter", "-o", path, "--conflict", "theirs").code == 0
+    assert "My own title" in path.read_text()

@@ -61,17 +61,16 @@ def test_a_demo_shows_run_card_and_what_comes_next(done: tuple[Path, Any]) -> No
 
 
 def test_a_demo_runs_again_in_its_folder(done: tuple[Path, Any]) -> None:
-    """A second run comes into the same registry; an edited card is kept, and the new one lies beside it."""
+    """A second run comes into the same registry; its card replaces the first one's, and a person's words stay."""
     folder, _ = done
     card = folder / "README.md"
-    edited = card.read_bytes() + b"\nMy words.\n"
-    card.write_bytes(edited)
+    card.write_bytes(card.read_bytes() + b"\nMy words.\n")
     process = run_demo(folder)
     assert process.returncode == 0, process.stderr
     with Registry(folder / "registry.db", mode="read") as registry:
         newest, _ = registry.runs()
-    assert card.read_bytes() == edited
-    assert (folder / f"README-{newest.name}.md").exists()
+        expected = render_card(newest, registry=registry)
+    assert card.read_text() == expected + "\nMy words.\n"
     assert (folder / "model" / "model.safetensors").exists()
 
 

@@ -114,6 +114,12 @@ def _softmax(folder: Path) -> Any:
     return tiny.st_trainer(folder, model=model, train_dataset=tiny.labelled_pairs(labels=3), loss=loss)
 
 
+def _torch_format(folder: Path) -> Any:
+    model = tiny.build_st(folder)
+    rows = tiny.scored_pairs().with_format("torch")
+    return tiny.st_trainer(folder, model=model, train_dataset=rows, loss=CoSENTLoss(model))
+
+
 def _matryoshka(folder: Path) -> Any:
     model = tiny.build_st(folder)
     loss = MatryoshkaLoss(model, MultipleNegativesRankingLoss(model), matryoshka_dims=[32, 16, 8])
@@ -190,6 +196,7 @@ SCENARIOS: dict[str, Scenario] = {
     ),
     "st_streaming": Scenario(lambda folder: tiny.st_trainer(folder, train_dataset=tiny.streaming_pairs())),
     "st_matryoshka": Scenario(_matryoshka),
+    "st_torch_format": Scenario(_torch_format),
     "st_softmax": Scenario(_softmax),
     "st_static": Scenario(_static),
     "st_router": Scenario(_router),

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 import torch
 from datasets import Dataset
+from sentence_transformers import SentenceTransformer
 from sentence_transformers.sentence_transformer.losses import MultipleNegativesRankingLoss
 from transformers import TrainerCallback
 
@@ -295,6 +296,18 @@ def test_card_data_of_the_user_is_used(tmp_path: Path) -> None:
     assert (facts.language, facts.license, facts.title, facts.hub_id) == (("nl",), "mit", "My model", "me/mine")
     assert facts.tags[0] == "mine"
     assert (facts.base_model, facts.base_model_revision) == (None, None)
+
+
+@pytest.mark.parametrize("form", ["{0}/org/name", "org/name", "./org/name"])
+def test_a_local_folder_is_no_base_model(form: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A model that was loaded from a folder has no base model, however the folder was named."""
+    tiny.build_st(tmp_path).save_pretrained(str(tmp_path / "org" / "name"))
+    monkeypatch.chdir(tmp_path)
+    model = SentenceTransformer(form.format(tmp_path), device="cpu")
+    run = recorded(tiny.st_trainer(tmp_path, model=model), tmp_path)
+    assert (run.model.base_model, run.model.base_model_revision, run.model.title) == (None, None, "SentenceTransformer")
+    assert "org/name" not in (tmp_path / "final" / "cardgen.json").read_text()
+    assert "base_model:" not in cardgen.render_card(run)
 
 
 def test_card_data_without_a_model_still_belongs_to_its_run(tmp_path: Path) -> None:

@@ -54,8 +54,57 @@ def test_a_training_that_breaks_off_is_recorded_up_to_there(
     assert stored.status == status
     assert stored.ended is not None
     assert stored.durations is not None
+    assert isinstance(stored.durations.total_seconds, float)
     assert stored.durations.total_seconds > 0
     assert stored.segments[0].end_step == 2
+
+
+class Failing:
+    """A part of a trainer that raises at its third call."""
+
+    def __init__(self, part: Any, error: Exception) -> None:
+        self.part, self.error, self.calls = part, error, 0
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.part, name)
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        """Raise, or do what the part does."""
+        self.calls += 1
+        if self.calls == 3:
+            raise self.error
+        return self.part(*args, **kwargs)
+
+
+@pytest.mark.parametrize("part", ["loss", "data_collator", "evaluator"])
+def test_an_exception_of_a_part_of_the_trainer_passes_unchanged(part: str, tmp_path: Path, open_registry: Open) -> None:
+    """Loss, data collator, evaluator; the hook is gone from the trainer, and the next training is recorded."""
+    error = ZeroDivisionError("mine")
+    trainer = tiny.st_trainer(
+        tmp_path, evaluator=tiny.similarity_evaluator(), args={"eval_strategy": "steps", "eval_steps": 1}
+    )
+    setattr(trainer, part, Failing(getattr(trainer, part), error))
+    with pytest.raises(ZeroDivisionError) as caught, cardgen.track(trainer) as first:
+        trainer.train()
+    assert caught.value is error
+    assert not any(isinstance(callback, cardgen.CardCallback) for callback in trainer.callback_handler.callbacks)
+    with cardgen.track(trainer) as second:
+        trainer.train()
+    with open_registry() as registry:
+        assert [registry.run(run.id).status for run in (first, second)] == ["failed", "finished"]
+        assert registry.run(first.id) == first.run
+
+
+@pytest.mark.parametrize(
+    ("code", "status"), [(0, "finished"), (None, "finished"), (1, "interrupted"), ("no", "interrupted")]
+)
+def test_leaving_the_process_after_training_is_no_interruption(code: Any, status: str, tmp_path: Path) -> None:
+    """`sys.exit()` at the end of a script; with a code that tells of a failure it is one."""
+    trainer = tiny.st_trainer(tmp_path)
+    with pytest.raises(SystemExit), cardgen.track(trainer) as run:  # noqa: PT012 - the block is the subject
+        trainer.train()
+        sys.exit(code)
+    assert run.run.status == status
 
 
 def test_an_error_after_training_fails_the_run(tmp_path: Path) -> None:
@@ -80,6 +129,8 @@ def test_durations_are_frozen_when_training_ends(tmp_path: Path) -> None:
     runtimes = [event.values["eval_runtime"] for event in run.log if event.kind == "eval"]
     assert len(runtimes) == 3
     assert at_end.evaluation_seconds == pytest.approx(sum(runtimes[:2]))
+    assert isinstance(at_end.total_seconds, float)
+    assert isinstance(at_end.evaluation_seconds, float)
     assert at_end.total_seconds > at_end.evaluation_seconds
     (segment,) = run.run.segments
     assert segment.training_seconds == at_end.total_seconds
@@ -98,6 +149,40 @@ def test_what_comes_after_the_block_is_not_the_runs(tmp_path: Path) -> None:
     assert not any(isinstance(callback, cardgen.CardCallback) for callback in trainer.callback_handler.callbacks)
     run.finish("failed")
     assert run.run.status == "finished"
+
+
+def test_what_comes_after_the_end_is_not_the_runs(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    """After `finish()` evaluations, validations and saves in the block change nothing, and nothing fails."""
+    trainer = tiny.st_trainer(tmp_path, eval_dataset=tiny.pairs(4))
+    with cardgen.track(trainer) as run:
+        trainer.train()
+        run.finish()
+        before, log = run.run, run.log
+        trainer.evaluate()
+        trainer.save_model()
+        capfd.readouterr()
+        assert run.evaluate(tiny.similarity_evaluator("late"))["late_spearman_cosine"] is not None
+    assert (run.run, run.log) == (before, log)
+    said = [line for line in capfd.readouterr().err.splitlines() if line.startswith("cardgen:")]
+    assert said == [f"cardgen: {run.name} has ended: this result does not belong to it"]
+
+
+def test_one_callback_may_serve_two_trainers(tmp_path: Path, open_registry: Open) -> None:
+    """Each training is a run of its own model, and what happens to the other model is not the run's."""
+    callback = cardgen.CardCallback()
+    trainers = [tiny.st_trainer(tmp_path / part, callbacks=[callback]) for part in "ab"]
+    runs = []
+    for trainer in trainers:
+        trainer.train()
+        assert callback.run is not None
+        runs.append(callback.run)
+        for number, other in enumerate(trainers):
+            tiny.similarity_evaluator(f"{len(runs)} on {number}")(other.model)
+    callback.run.finish()  # type: ignore[union-attr]
+    with open_registry() as registry:
+        found = [[evaluation.dataset_name for evaluation in registry.run(run.id).evaluations] for run in runs]
+        assert [[event.kind for event in registry.log(run.id)].count("evaluator") for run in runs] == [1, 2]
+    assert found == [["1 on 0"], ["1 on 1", "2 on 1"]]
 
 
 def test_the_next_training_is_another_run(tmp_path: Path, open_registry: Open) -> None:
@@ -144,35 +229,71 @@ def test_a_block_without_training_keeps_what_was_evaluated(tmp_path: Path, open_
     assert nothing.id != run.id
 
 
-SCRIPT = """
-import sys
+FORKS = """
+import os, sys
 from pathlib import Path
 import cardgen
 from tests.tracking import tiny
+cardgen.CardCallback
 
-trainer = tiny.st_trainer(Path(sys.argv[1]), callbacks=[cardgen.CardCallback(name="script"), *eval(sys.argv[2])])
+def start(script):
+    child = os.fork()
+    if child:
+        return child
+    exec(script, {"cardgen": cardgen, "tiny": tiny, "folder": Path(sys.argv[1])})
+    sys.exit()
+
+children = [start(script) for script in sys.argv[2:]]
+print(*(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) for child in children))
+"""
+ENDING = """
+trainer = tiny.st_trainer(folder / "ending", callbacks=[cardgen.CardCallback(name="ending")])
 trainer.train()
 tiny.similarity_evaluator("after")(trainer.model)
 """
-RAISING = "[type('R', (__import__('transformers').TrainerCallback,), {'on_step_end': lambda *a, **k: 1 / 0})()]"
+RAISING = """
+from tests.tracking.test_ending import Raise
+callbacks = [cardgen.CardCallback(name="raising"), Raise(ZeroDivisionError())]
+tiny.st_trainer(folder / "raising", callbacks=callbacks).train()
+"""
+KILLED = """
+import os, signal
+from transformers import TrainerCallback
+class Kill(TrainerCallback):
+    def on_step_end(self, args, state, control, **kwargs):
+        if state.global_step == 3:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+trainer = tiny.st_trainer(folder / "killed", args={"logging_steps": 1}, callbacks=[Kill()])
+with cardgen.track(trainer, name="killed"):
+    trainer.train()
+"""
 
 
-@pytest.mark.parametrize(("callbacks", "status"), [("[]", "finished"), (RAISING, "failed")])
-def test_a_run_ends_with_its_process(callbacks: str, status: str, tmp_path: Path, open_registry: Open) -> None:
-    """The common script: train, evaluate, end. What comes last is in the registry, a training that broke off failed."""
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork here")
+def test_a_run_ends_with_its_process(tmp_path: Path) -> None:
+    """The common script: train, evaluate, end: what comes last is in the registry. A training that broke off failed.
+
+    After SIGKILL within step 3 the two log entries before it are there; the run is running, and will be lost. Three
+    processes (forks of one, which imports everything) write one registry.
+    """
     done = subprocess.run(
-        [sys.executable, "-c", SCRIPT, str(tmp_path), callbacks],
+        [sys.executable, "-c", FORKS, str(tmp_path), ENDING, RAISING, KILLED],
         cwd=Path(__file__).parents[2],
         capture_output=True,
         text=True,
         timeout=120,
         check=False,
     )
-    assert (done.returncode == 0) == (status == "finished"), done.stderr
-    with open_registry() as registry:
-        run = registry.run("script")
-    assert run.status == status
-    assert [evaluation.dataset_name for evaluation in run.evaluations] == (["after"] if status == "finished" else [])
+    assert done.stdout.splitlines()[-1] == "0 1 -9", done.stdout + done.stderr
+    with Registry() as registry:  # for writing, which folds what the killed process left
+        ending, raising, killed = (registry.run(name) for name in ("ending", "raising", "killed"))
+        log = registry.log(killed.id)
+    assert [run.status for run in (ending, raising, killed)] == ["finished", "failed", "running"]
+    assert [evaluation.dataset_name for evaluation in ending.evaluations] == ["after"]
+    assert raising.evaluations == ()
+    assert [event.step for event in log] == [1, 2]
+    assert killed.hyperparameters is not None
 
 
 def test_saved_folders_are_recorded_with_hashes(tmp_path: Path) -> None:
@@ -217,7 +338,7 @@ def test_a_folder_is_tied_to_its_run(tmp_path: Path) -> None:
             "secret plans",
             str(tmp_path),
             os.uname().nodename,
-            sys.argv[0],
+            "command_line",
             tiny.texts(1)[0],
             "output_dir",
         ):
@@ -257,70 +378,3 @@ def test_what_is_pushed_has_no_file_of_ours(tmp_path: Path, monkeypatch: pytest.
     assert "cardgen.json" not in uploaded[0]
     assert [Path(point.path) for point in run.run.checkpoints] == [out]
     assert run.run.model.hub_id == "me/tiny"
-
-
-def test_samples_can_be_kept_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, spool: Path) -> None:
-    """With CARDGEN_SAMPLES=off no row is in the record, the spool or the registry, nor what was computed from one."""
-    monkeypatch.setenv("CARDGEN_SAMPLES", "off")
-    monkeypatch.setenv("CARDGEN_MODE", "offline")
-    trainer = tiny.st_trainer(tmp_path, eval_dataset=tiny.pairs(16, offset=20))
-    assert trainer.model.model_card_data.usage_examples
-    with cardgen.track(trainer) as run:
-        trainer.train()
-        trainer.save_model()
-    record = run.run
-    assert all(dataset.samples is None and dataset.size for dataset in record.datasets)
-    assert (record.usage.examples, record.usage.widget, record.usage.similarities) == (None, (), None)
-    assert record.datasets[0].columns[0].statistics is not None
-    spooled = (spool / f"{run.id}.jsonl").read_text()
-    sidecar = (tmp_path / "out" / "cardgen.json").read_text()
-    for text in (*tiny.texts(40), *trainer.model.model_card_data.usage_examples):
-        assert text not in spooled
-        assert text not in sidecar
-    assert "The weather is lovely today." in cardgen.render_card(run)
-
-
-def test_examples_of_the_library_are_no_rows(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """With samples off, the built-in example texts and what they gave stay."""
-    monkeypatch.setenv("CARDGEN_SAMPLES", "off")
-    trainer = tiny.st_trainer(tmp_path, train_dataset=tiny.streaming_pairs())
-    with cardgen.track(trainer) as run:
-        trainer.train()
-        trainer.save_model()
-    assert run.run.usage.examples is not None
-    assert run.run.usage.examples[0] == "The weather is lovely today."
-    assert run.run.usage.similarities is not None
-
-
-def test_secrets_are_gone_before_anything_is_written(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, spool: Path
-) -> None:
-    """In arguments, configurations, the command line, metrics and rows; the record says where."""
-    monkeypatch.setenv("CARDGEN_MODE", "offline")
-    token = "hf" + "_" + "a1B2c3D4e5F6g7H8" * 2
-    monkeypatch.setattr(sys, "argv", ["train.py", "--hub_token", token, "--api-key=hunter22"])
-    rows = tiny.pairs(8).to_dict()
-    rows["anchor"][1] = f"use {token} to log in"
-    from datasets import Dataset
-
-    trainer = tiny.st_trainer(
-        tmp_path,
-        train_dataset=Dataset.from_dict(rows),
-        args={"hub_token": token, "run_name": f"x {token}", "liger_kernel_config": {"api_key": "hunter22"}},
-    )
-    with cardgen.track(trainer) as run:
-        trainer.train()
-    record = run.run
-    assert record.hyperparameters is not None
-    assert record.hyperparameters.values["hub_token"] == "<HUB_TOKEN>"
-    assert record.hyperparameters.values["run_name"] == "x [redacted]"
-    assert record.hyperparameters.values["liger_kernel_config"] == {"api_key": "[redacted]"}
-    assert record.environment.command_line == ("train.py", "--hub_token", "[redacted]", "--api-key=[redacted]")
-    assert record.datasets[0].samples is not None
-    assert record.datasets[0].samples[1][0] == "use [redacted] to log in"
-    assert {"hyperparameters.values.run_name", "environment.command_line.2", "datasets.0.samples.1.0"} <= set(
-        record.redactions
-    )
-    spooled = (spool / f"{run.id}.jsonl").read_text()
-    assert token not in spooled
-    assert "hunter22" not in spooled

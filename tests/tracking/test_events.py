@@ -93,6 +93,29 @@ def test_an_evaluator_adds_its_primary_metrics(evaluator: Any, values: Any, tmp_
         assert all((event.kind, event.epoch, event.step) == ("evaluator", -1, -1) for event in events)
 
 
+def test_only_a_validations_own_log_is_left_out(tmp_path: Path) -> None:
+    """A user's `data_runtime` beside the loss costs nothing; the parts of a validation's loss are kept."""
+    from transformers import TrainerCallback
+
+    class Timed(TrainerCallback):  # type: ignore[misc,unused-ignore]
+        def on_log(self, args: Any, state: Any, control: Any, logs: Any = None, **kwargs: Any) -> None:
+            if "loss" in logs:
+                logs["data_runtime"] = 0.5
+
+    args = {**STEPS, "max_steps": 2, "include_num_input_tokens_seen": "all"}
+    sets = {"a": tiny.question_pairs(4), "b": tiny.question_pairs(6)}
+    for eval_dataset, prefix in ((tiny.question_pairs(4), "eval"), (sets, None)):
+        trainer = tiny.splade_trainer(tmp_path, eval_dataset=eval_dataset, args=args, callbacks=[Timed()])
+        with cardgen.track(trainer) as run:
+            trainer.train()
+        logged = [event.values for event in run.log if event.kind == "train"]
+        assert [values["data_runtime"] for values in logged if "loss" in values] == [0.5, 0.5]
+        assert not any(name.endswith("eval_runtime") for values in logged for name in values)
+        parts = [values for values in logged if f"{prefix}_base_loss" in values]
+        assert [len(values) for values in parts] == ([3] if prefix else [])
+        assert all("epoch" not in values and "num_input_tokens_seen" not in values for values in parts)
+
+
 def test_results_are_the_latest_of_each_evaluator(tmp_path: Path) -> None:
     """In order of first use, with full keys, pure Python values and the step they were made at."""
     evaluator = tiny.similarity_evaluator()

@@ -6,6 +6,7 @@ Everything is seeded and offline; a training of a few steps takes a fraction of 
 from __future__ import annotations
 
 import functools
+import gc
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -55,6 +56,9 @@ from transformers import (
 
 torch.set_num_threads(1)
 """With more, threads wait for each other longer than such models take."""
+
+gc.freeze()
+"""Every training ends with a garbage collection, which need not go through all that was imported up to here."""
 
 SUBJECTS = ("garden", "market", "engine", "bridge", "pilot", "winter", "violin", "harbor", "lantern", "copper")
 VERBS = ("answers", "paints", "forgets", "guards", "watches", "repairs")
@@ -233,11 +237,15 @@ ARGUMENTS: dict[str, Any] = {
 }
 """What every tiny training uses unless told otherwise."""
 
+CALLBACKS: list[Any] = []
+"""Callbacks of every trainer that is given no others."""
+
 
 def st_trainer(folder: Path, *, model: Any = None, args: Mapping[str, Any] | None = None, **options: Any) -> Any:
     """A SentenceTransformerTrainer on pairs."""
     model = build_st(folder) if model is None else model
     arguments = SentenceTransformerTrainingArguments(output_dir=str(folder / "out"), **{**ARGUMENTS, **(args or {})})
+    options.setdefault("callbacks", list(CALLBACKS))
     options.setdefault("train_dataset", pairs())
     options.setdefault("loss", MultipleNegativesRankingLoss(model))
     return SentenceTransformerTrainer(model=model, args=arguments, **options)
@@ -249,6 +257,7 @@ def ce_trainer(
     """A CrossEncoderTrainer on labelled pairs."""
     model = build_ce(folder, labels) if model is None else model
     arguments = CrossEncoderTrainingArguments(output_dir=str(folder / "out"), **{**ARGUMENTS, **(args or {})})
+    options.setdefault("callbacks", list(CALLBACKS))
     options.setdefault("train_dataset", labelled_pairs(labels=max(labels, 2)))
     options.setdefault("loss", BinaryCrossEntropyLoss(model) if labels == 1 else CrossEntropyLoss(model))
     return CrossEncoderTrainer(model=model, args=arguments, **options)
@@ -258,6 +267,7 @@ def splade_trainer(folder: Path, *, model: Any = None, args: Mapping[str, Any] |
     """A SparseEncoderTrainer with the SPLADE loss."""
     model = build_splade(folder) if model is None else model
     arguments = SparseEncoderTrainingArguments(output_dir=str(folder / "out"), **{**ARGUMENTS, **(args or {})})
+    options.setdefault("callbacks", list(CALLBACKS))
     options.setdefault("train_dataset", question_pairs())
     options.setdefault(
         "loss",
@@ -275,6 +285,7 @@ def colbert_trainer(folder: Path, *, model: Any = None, args: Mapping[str, Any] 
     """A MultiVectorEncoderTrainer on question pairs."""
     model = build_colbert(folder) if model is None else model
     arguments = MultiVectorEncoderTrainingArguments(output_dir=str(folder / "out"), **{**ARGUMENTS, **(args or {})})
+    options.setdefault("callbacks", list(CALLBACKS))
     options.setdefault("train_dataset", question_pairs())
     options.setdefault("loss", MultiVectorMultipleNegativesRankingLoss(model))
     return MultiVectorEncoderTrainer(model=model, args=arguments, **options)

@@ -101,6 +101,28 @@ def upgrade() -> None:
         sqlite_with_rowid=False,
     )
     op.create_table(
+        "card_text",
+        sa.Column("run", Number, autoincrement=False, nullable=False),
+        sa.Column("target", Text, nullable=False),
+        sa.Column("base", Text, nullable=False),
+        sa.Column("text", Text, nullable=False),
+        sa.Column("deleted", Text, nullable=False),
+        sa.Column("at", sa.BigInteger, nullable=False),
+        sa.PrimaryKeyConstraint("run", "target", name="pk_card_text"),
+        sa.ForeignKeyConstraint(["run"], ["run.number"], name="fk_card_text_run", ondelete="CASCADE"),
+    )
+    op.create_index("ix_card_text_target", "card_text", ["target", "at"])
+    op.create_table(
+        "human_fact",
+        sa.Column("run", Number, autoincrement=False, nullable=False),
+        sa.Column("field", Text, nullable=False),
+        sa.Column("value", Text, nullable=False),
+        sa.Column("at", sa.BigInteger, nullable=False),
+        sa.PrimaryKeyConstraint("run", "field", name="pk_human_fact"),
+        sa.ForeignKeyConstraint(["run"], ["run.number"], name="fk_human_fact_run", ondelete="CASCADE"),
+        sqlite_with_rowid=False,
+    )
+    op.create_table(
         "audit",
         sa.Column("number", Number, nullable=False),
         sa.Column("at", sa.BigInteger, nullable=False),

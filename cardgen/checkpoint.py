@@ -1,10 +1,11 @@
-"""A saved folder: its files with size and sha256."""
+"""A saved folder: its files with size and sha256. Nothing in it is loaded or run: files are listed and hashed."""
 
 from __future__ import annotations
 
 import dataclasses
 import hashlib
 import os
+import stat
 from collections.abc import Callable
 from pathlib import Path
 
@@ -12,7 +13,7 @@ from cardgen.record import Checkpoint, File
 
 CHUNK = 1 << 20
 LARGE = 16 << 20
-"""Files above this size in bytes are hashed only if they hold weights."""
+"""Files above this size in bytes are hashed while training only if they hold weights."""
 
 WEIGHTS = (".safetensors", ".bin", ".pt", ".pth", ".onnx", ".h5", ".msgpack")
 TRAINING_STATE = ("training_args.bin", "optimizer.", "scheduler.", "scaler.", "rng_state", "trainer_state.json")
@@ -25,23 +26,43 @@ MAX_FILES = 10_000
 
 
 def list_files(folder: Path) -> tuple[File, ...]:
-    """The files below a folder with their sizes; links, checkpoints within it and our own file are left out."""
+    """The files below a folder with their sizes.
+
+    Links, pipes and devices, hidden folders (`.git`, `.cache`), checkpoints within it and our own file are left out.
+    """
     found: list[File] = []
     for parent, folders, names in os.walk(folder):
-        folders[:] = sorted(name for name in folders if not name.startswith("checkpoint-"))
+        folders[:] = sorted(name for name in folders if not name.startswith(("checkpoint-", ".")))
         for name in sorted(names):
             path = Path(parent, name)
-            if path.is_symlink() or name == OURS or len(found) >= MAX_FILES:
+            if name == OURS or len(found) >= MAX_FILES:
                 continue
             try:
-                found.append(File(path=path.relative_to(folder).as_posix(), size=path.stat().st_size))
+                status = path.lstat()
             except OSError:  # removed meanwhile
                 continue
+            if stat.S_ISREG(status.st_mode):
+                found.append(File(path=path.relative_to(folder).as_posix(), size=status.st_size))
     return tuple(found)
 
 
-def hash_files(folder: Path, files: tuple[File, ...], stop: Callable[[], bool]) -> tuple[File, ...]:
-    """The files with their sha256, where it could be had; weights first. `stop` is asked between chunks."""
+def hash_files(
+    folder: Path,
+    files: tuple[File, ...],
+    stop: Callable[[], bool] = lambda: False,
+    *,
+    every: bool = False,
+    done: Callable[[int], None] = lambda size: None,
+) -> tuple[File, ...]:
+    """The files with their sha256, where it could be had; weights first.
+
+    Args:
+        folder: where the files are.
+        files: as `list_files` gave them.
+        stop: asked between chunks; what is left then has no hash.
+        every: hash large files that are no weights and the training arguments, too.
+        done: called with the number of bytes of each chunk that was hashed.
+    """
     order = sorted(range(len(files)), key=lambda index: not is_weights(files[index].path))
     hashed = list(files)
     for index in order:
@@ -49,9 +70,9 @@ def hash_files(folder: Path, files: tuple[File, ...], stop: Callable[[], bool]) 
         if stop():
             break
         name = file.path.rpartition("/")[2]
-        if name.startswith("training_args") or (file.size > LARGE and not is_weights(file.path)):
+        if not every and (name.startswith("training_args") or (file.size > LARGE and not is_weights(file.path))):
             continue
-        digest = _sha256(folder / file.path, file.size, stop)
+        digest = _sha256(folder / file.path, file.size, stop, done)
         if digest is not None:
             hashed[index] = dataclasses.replace(file, sha256=digest)
     return tuple(hashed)
@@ -79,7 +100,7 @@ def is_weights(path: str) -> bool:
     return name.endswith(WEIGHTS) and not name.startswith(TRAINING_STATE)
 
 
-def _sha256(path: Path, size: int, stop: Callable[[], bool]) -> str | None:
+def _sha256(path: Path, size: int, stop: Callable[[], bool], done: Callable[[int], None]) -> str | None:
     """The hash of a file; None if it is gone, cannot be read or has another size than before."""
     digest = hashlib.sha256()
     read = 0
@@ -88,6 +109,7 @@ def _sha256(path: Path, size: int, stop: Callable[[], bool]) -> str | None:
             while chunk := file.read(CHUNK):
                 digest.update(chunk)
                 read += len(chunk)
+                done(len(chunk))
                 if stop():
                     return None
     except OSError:

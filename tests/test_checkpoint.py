@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from pathlib import Path
 
-from cardgen.capture.checkpoint import LARGE, hash_files, is_weights, list_files, weights_hash, with_hashes
+from cardgen.checkpoint import LARGE, hash_files, is_weights, list_files, weights_hash, with_hashes
 from cardgen.record import Checkpoint, File
 
 

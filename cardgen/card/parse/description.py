@@ -1,0 +1,110 @@
+"""Introduction and "Model Details": what kind of model it is and what the card says of it."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from cardgen.card.parse.page import Page, bullets, fenced
+from cardgen.card.parse.values import number
+from cardgen.card.view import SIMILARITY_NAMES
+from cardgen.record import Displayed, ModelType
+
+_BASE = re.compile(r"\[(?P<base>[^\]]*)\]\([^)]*\)(?: <!-- at revision (?P<revision>.*?) -->)?")
+_CLASS = re.compile(r"from sentence_transformers import (\w+)$", re.ASCII)
+INTRODUCTIONS: dict[str, ModelType] = {
+    "(https://www.SBERT.net) model ": "SentenceTransformer",
+    "(https://www.sbert.net/docs/cross_encoder/usage/usage.html) model ": "CrossEncoder",
+    "(https://www.sbert.net/docs/sparse_encoder/usage/usage.html) model ": "SparseEncoder",
+    "(https://www.sbert.net/docs/multi_vector_encoder/usage/usage.html) model ": "MultiVectorEncoder",
+}
+"""What follows the first link of the introduction."""
+
+TYPES: dict[str, ModelType] = {"Sentence Transformer": "SentenceTransformer", "Cross Encoder": "CrossEncoder"}
+CLASSES: dict[str, ModelType] = {
+    "SentenceTransformer": "SentenceTransformer",
+    "CrossEncoder": "CrossEncoder",
+    "SparseEncoder": "SparseEncoder",
+    "MultiVectorEncoder": "MultiVectorEncoder",
+}
+_SIMILARITIES = {text: name for name, text in SIMILARITY_NAMES.items()}
+
+
+def model_type(page: Page) -> ModelType | None:
+    """The kind of card, from its introduction, its model type line or its snippet; None for no generated card."""
+    first = _introduction(page)
+    if first:
+        places = [(first.find(f"]{link}"), type_) for link, type_ in INTRODUCTIONS.items()]
+        known = [place for place in places if place[0] >= 0]
+        if known:
+            return min(known)[1]
+    for line in page.lines:
+        if line.startswith("- **Model Type:** ") and (type_ := TYPES.get(line[18:])):
+            return type_
+    if page.section(2, "Model Details", "Training Details") is None:
+        return None
+    found = next((found for line in page.lines if (found := _CLASS.match(line))), None)
+    return CLASSES.get(found[1]) if found else None
+
+
+def _introduction(page: Page) -> str:
+    return next((line for line in page.lines if line.startswith("This is a [")), "")
+
+
+def description(page: Page) -> dict[str, Any]:
+    """The fields of `record.Model` that introduction and description show."""
+    facts: dict[str, Any] = {}
+    introduction = _introduction(page)
+    for phrase in ("can be used for ", "useful for "):
+        _, found, task = introduction.partition(phrase)
+        if found and "." in task:
+            facts["task"] = task.rpartition(".")[0]
+            break
+    details = page.section(3, "Model Description")
+    for name, value in bullets(details.lines if details else ()):
+        match name:
+            case "Base model":
+                if base := _BASE.fullmatch(value):
+                    facts["base_model"] = base["base"]
+                    facts["base_model_revision"] = base["revision"]
+            case "Maximum Sequence Length":
+                facts["max_seq_length"] = _length(value)
+            case "Maximum Query Length":
+                facts["query_length"] = _count(value, "tokens")
+            case "Maximum Document Length":
+                facts["document_length"] = _count(value, "tokens")
+            case "Output Dimensionality":
+                dimensions, _, active = value.partition(" (trained with ")
+                facts["output_dimensionality"] = _count(dimensions, "dimensions|tokens")
+                facts["max_active_dims"] = _count(active, r"maximum active dimensions\)")
+            case "Number of Output Labels":
+                facts["label_count"] = _count(value, "labels?")
+            case "Similarity Function":
+                facts["similarity_function"] = _SIMILARITIES.get(value, value.lower().replace(" ", "_"))
+            case "Supported Modality" | "Supported Modalities":
+                facts["modalities"] = tuple(part.lower() for part in value.split(", "))
+            case "Model Type" if value not in TYPES:
+                facts["label"] = value
+            case "Language" | "Languages":
+                facts["language"] = tuple(value.split(", "))
+            case "License":
+                facts["license"] = value
+    architecture = page.section(3, "Full Model Architecture")
+    if architecture and (code := fenced(architecture.lines)):
+        facts["architecture"] = "\n".join(code[0])
+    return facts
+
+
+def _length(text: str) -> int | float | Displayed | None:
+    """A number of tokens, also where Python printed `inf` or `None`."""
+    shown = text.removesuffix(" tokens")
+    if shown == text or " " in shown:
+        return None
+    value = number(shown)
+    return value if value is not None and str(value) == shown else Displayed(shown, value)
+
+
+def _count(text: str, unit: str) -> int | None:
+    found = re.fullmatch(rf"(\S+) (?:{unit})", text)
+    value = number(found[1]) if found else None
+    return value if isinstance(value, int) else None

@@ -1,0 +1,63 @@
+"""What people know better than the record: kept apart from it, and put over it whenever a run is read."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+import sqlalchemy as sa
+
+from cardgen import corrections
+from cardgen.corrections import Value
+from cardgen.errors import DocumentError, SettingsError
+from cardgen.registry.codec import decode_value, encode_value
+from cardgen.registry.tables import human_fact
+
+_STATEMENT_LIMIT = 300
+
+
+def of(connection: sa.Connection, number: int) -> dict[str, Value]:
+    """The facts that people set of a run, by field."""
+    return of_many(connection, [number]).get(number, {})
+
+
+def of_many(connection: sa.Connection, numbers: Iterable[int]) -> dict[int, dict[str, Value]]:
+    """The facts that people set, by the run's number; a run without any is not in it.
+
+    Raises:
+        DocumentError: a stored fact cannot be read.
+    """
+    wanted = list(numbers)
+    found: dict[int, dict[str, Value]] = {}
+    for start in range(0, len(wanted), _STATEMENT_LIMIT):
+        query = sa.select(human_fact).where(human_fact.c.run.in_(wanted[start : start + _STATEMENT_LIMIT]))
+        for row in connection.execute(query.order_by(human_fact.c.field)):
+            found.setdefault(row.run, {})[row.field] = _decoded(row.field, row.value)
+    return found
+
+
+def put(connection: sa.Connection, number: int, facts: Mapping[str, Value], *, at: int) -> None:
+    """Make these the facts that people set of a run; those that stay as they are keep their time."""
+    there = of(connection, number)
+    changed = [field for field, value in there.items() if facts.get(field) != value]
+    if changed:
+        connection.execute(human_fact.delete().where(human_fact.c.run == number, human_fact.c.field.in_(changed)))
+    new = [
+        {"run": number, "field": field, "value": encode_value(value), "at": at}
+        for field, value in facts.items()
+        if there.get(field) != value
+    ]
+    if new:
+        connection.execute(human_fact.insert(), new)
+
+
+def _decoded(field: str, text: str) -> Value:
+    try:
+        value = corrections.check({field: decode_value(text)})[field]
+    except SettingsError as error:
+        raise DocumentError(
+            f"the fact {field!r:.100} that somebody set cannot be read: {error}",
+            hint="it may be of a newer cardgen: pip install --upgrade cardgen",
+        ) from error
+    if value is None:
+        raise DocumentError(f"the fact {field!r:.100} that somebody set is empty")
+    return value
