@@ -176,6 +176,6 @@ def test_a_carried_licence_stays_when_a_choice_was_made(registry: Registry, run:
     base = render_card(run, registry=registry)
     registry.save_card_text(run.id, RUN_TARGET, base=base, text=base.replace("license: mit", "license: gpl-3.0"))
     for prefer in (None, "ours", None, "theirs", None):
-        card = render_card(run, registry=registry, prefer=prefer)  # type: ignore[arg-type]
+        card = render_card(run, registry=registry, prefer=prefer)
         assert "license: gpl-3.0\n" in card
         assert "- **License:** gpl-3.0\n" in card
