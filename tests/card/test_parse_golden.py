@@ -123,9 +123,16 @@ def test_an_old_card_renders_in_a_new_layout_without_inventing_anything(folder: 
     # the anchor in an evaluator's link is all that is known of its full name
     form = ("evaluations[].evaluator", "environment.versions{}")
     before, after = dict(leaves(old.run)), dict(leaves(new.run))
-    assert {
+    invented = {
         path: value
         for path, value in after.items()
-        if value is not None and general(path) not in form and not (path in before and alike(before[path], value))
-    } == {}
+        if value not in (None, False, ()) and general(path) not in form and not _known(value, before.get(path))
+    }
+    assert invented == {}
     assert [event.values for event in new.log] == [event.values for event in old.log]
+
+
+def _known(value: object, before: object) -> bool:
+    """Whether a fact was there before, or is the beginning of a text that the new layout cuts."""
+    cut = isinstance(value, str) and isinstance(before, str) and value.endswith("...") and before.startswith(value[:-3])
+    return cut or alike(value, before)
