@@ -21,6 +21,7 @@ INTRODUCTIONS: dict[str, ModelType] = {
 """What follows the first link of the introduction."""
 
 TYPES: dict[str, ModelType] = {"Sentence Transformer": "SentenceTransformer", "Cross Encoder": "CrossEncoder"}
+LABELS = {type_: label for label, type_ in TYPES.items()}
 CLASSES: dict[str, ModelType] = {
     "SentenceTransformer": "SentenceTransformer",
     "CrossEncoder": "CrossEncoder",
@@ -51,7 +52,7 @@ def _introduction(page: Page) -> str:
     return next((line for line in page.lines if line.startswith("This is a [")), "")
 
 
-def description(page: Page) -> dict[str, Any]:
+def description(page: Page, type_: ModelType) -> dict[str, Any]:
     """The fields of `record.Model` that introduction and description show."""
     facts: dict[str, Any] = {}
     introduction = _introduction(page)
@@ -83,7 +84,7 @@ def description(page: Page) -> dict[str, Any]:
                 facts["similarity_function"] = _SIMILARITIES.get(value, value.lower().replace(" ", "_"))
             case "Supported Modality" | "Supported Modalities":
                 facts["modalities"] = tuple(part.lower() for part in value.split(", "))
-            case "Model Type" if value not in TYPES:
+            case "Model Type" if value != LABELS.get(type_):
                 facts["label"] = value
             case "Language" | "Languages":
                 facts["language"] = tuple(value.split(", "))

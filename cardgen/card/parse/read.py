@@ -85,7 +85,7 @@ def _run(
     results = evaluations(page, metadata)
     events, best_step, columns = training.log(page, results, layout)
     shown = snippet(page, layout.type)
-    facts = description.description(page)
+    facts = description.description(page, layout.type)
     widget = metadata.get("widget")
     model = Model(
         type=layout.type,
