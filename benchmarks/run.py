@@ -20,6 +20,9 @@ def results(folder: Path, *, with_peers: bool) -> Iterator[Result]:
         import peers
 
         yield from peers.measure()
+    import parsing
+
+    yield from parsing.measure()
     import rendering
 
     yield from rendering.measure(folder)

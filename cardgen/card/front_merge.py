@@ -79,24 +79,31 @@ class _Conflict(Exception):
 def _merged(key: str, before: _Entry | None, ours: _Entry | None, theirs: _Entry | None) -> _Entry | None:
     if _same(ours, before) or _same(ours, theirs):
         return theirs
+    wanted = ours
     if not _same(theirs, before):
-        wanted = _united(key, before, ours, theirs)
-        if wanted is None or theirs is None:
+        items = _united(key, before, ours, theirs)
+        if items is None or theirs is None:
             raise _Conflict
-        if wanted == _list(theirs, key):
+        if items == _list(theirs, key):
             return theirs
-        ours = _Entry((), tuple(dump({key: wanted}).split("\n")))
-    if ours is None or theirs is None or before is None or theirs.lines == before.lines:
-        if ours is None and theirs is not None and _commented(theirs, before):
+        wanted = _Entry((), tuple(dump({key: items}).split("\n")))
+    if ours is None or wanted is None or theirs is None or before is None or theirs.lines == before.lines:
+        if theirs is not None and (ours is None or before is None) and _commented(theirs, before):
             raise _Conflict
-        return ours and _Entry(theirs.above if theirs else (), ours.lines)
+        return wanted and _Entry(theirs.above if theirs else (), wanted.lines)
     # theirs is written in another way, or has comments inside: kept where our change fits in
     lines = _merged_lines(before.lines, ours.lines, theirs.lines)
-    if lines is not None and _same(_Entry((), lines), ours):
+    if lines is not None and _says(key, _Entry((), lines), wanted):
         return _Entry(theirs.above, lines)
     if _commented(theirs, before):
         raise _Conflict
-    return _Entry(theirs.above, ours.lines)
+    return _Entry(theirs.above, wanted.lines)
+
+
+def _says(key: str, entry: _Entry, wanted: _Entry) -> bool:
+    """Whether an entry has the value that it should; the order of a set does not matter."""
+    found, items = (_list(side, key) if key in LISTS else None for side in (entry, wanted))
+    return _same(entry, wanted) or (found is not None and items is not None and sorted(found) == sorted(items))
 
 
 def _merged_lines(base: Sequence[str], new: Sequence[str], text: Sequence[str]) -> tuple[str, ...] | None:

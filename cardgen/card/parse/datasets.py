@@ -11,14 +11,14 @@ from cardgen.card.eras import Layout
 from cardgen.card.links import PACKAGE
 from cardgen.card.parse.document import Section
 from cardgen.card.parse.evaluation import json_or_text
-from cardgen.card.parse.page import Page, bullets, fenced
+from cardgen.card.parse.page import Page, fenced
 from cardgen.card.parse.tables import Table, read_table, unindented
 from cardgen.card.parse.values import cell, exact, number
 from cardgen.record import Column, Dataset, Loss, ModelType, Role, Statistics
 
 _BETWEEN_NAMES = re.compile("</code>(?:, and |, | and )<code>")
 _SIZE = re.compile(r"(\d{1,3}(?:,?\d{3}){0,6}) (?:training|evaluation) samples", re.ASCII)
-_SAMPLED = re.compile(r"\* Approximate statistics based on the first (\d{1,18}) samples:", re.ASCII)
+_SAMPLED = re.compile(r"Approximate statistics based on the first (\d{1,18}) samples", re.ASCII)
 _LOSS = re.compile(r"\[<code>(?P<name>[^<]*)</code>\]|<code>(?P<plain>[^<]*)</code>")
 HUB = "https://huggingface.co/datasets/"
 UNNAMED = "Unnamed Dataset"
@@ -26,31 +26,42 @@ MOST_DATASETS = 1_000
 """Data sets of one role that are read."""
 
 
-def datasets(page: Page, layout: Layout) -> tuple[Dataset, ...]:
-    """The data sets of both roles."""
+def datasets(page: Page, layout: Layout, *, claims_1000: bool) -> tuple[Dataset, ...]:
+    """The data sets of both roles.
+
+    `claims_1000`: the statistics are said to cover 1000 rows, as the first layout said of every set.
+    """
     inside = page.section(2, "Training Details")
     found = []
     roles: tuple[tuple[Role, str], ...] = (("train", "Training Dataset"), ("eval", "Evaluation Dataset"))
     for role, title in roles:
         section = page.section(3, title, f"{title}s", inside=inside)
         parts = page.parts(section, 4) if section else iter(())
-        found += [_dataset(part, role, layout) for part in itertools.islice(parts, MOST_DATASETS)]
+        found += [_dataset(part, role, layout, claims_1000) for part in itertools.islice(parts, MOST_DATASETS)]
     return tuple(found)
 
 
-def _dataset(section: Section, role: Role, layout: Layout) -> Dataset:
+def _dataset(section: Section, role: Role, layout: Layout, claims_1000: bool) -> Dataset:
     lines = section.lines
-    facts = dict(bullets(lines, "* "))
+    facts: dict[str, str] = {}
+    places: dict[str, int] = {}
+    for position, line in enumerate(lines):
+        if line.startswith("* "):
+            title, colon, value = line[2:].partition(":")
+            if colon and title not in facts:
+                facts[title], places[title] = value.removeprefix(" "), position
     name, hub_id, revision = _identity(section.title, facts.get("Dataset"))
     size = _SIZE.fullmatch(facts.get("Size", ""))
-    sampled = next((int(found[1]) for line in lines if (found := _SAMPLED.fullmatch(line))), None)
+    measured, sampled = next(
+        ((title, int(found[1])) for title in facts if (found := _SAMPLED.fullmatch(title))), ("", None)
+    )
     names = _names(facts.get("Columns", ""))
     rows = int(size[1].replace(",", "")) if size else None
-    if sampled is not None and rows is not None and layout.fixed_sample_size:
+    if sampled is not None and rows is not None and claims_1000:
         sampled = min(sampled, rows)
-    statistics = _table(lines, "* Approximate statistics")
+    statistics = _table(lines, places.get(measured))
     columns = _columns(names, statistics)
-    samples = _table(lines, "* Samples:")
+    samples = _table(lines, places.get("Samples"))
     return Dataset(
         role=role,
         name=name,
@@ -61,7 +72,7 @@ def _dataset(section: Section, role: Role, layout: Layout) -> Dataset:
         columns=columns,
         sampled_rows=sampled,
         samples=_samples(samples, columns, layout),
-        loss=_loss(lines, layout.type),
+        loss=_loss(facts.get("Loss", ""), lines, places.get("Loss", 0), layout.type),
     )
 
 
@@ -85,13 +96,13 @@ def _names(text: str) -> list[str]:
     return _BETWEEN_NAMES.split(text[len("<code>") : -len("</code>")])
 
 
-def _table(lines: Sequence[str], start: str) -> Table | None:
-    for position, line in enumerate(lines):
-        if line.startswith(start):
-            table = itertools.takewhile(lambda line: line.startswith("  ") or not line.strip(), lines[position + 1 :])
-            found = read_table([unindented(line) for line in table], 0)
-            return found[0] if found else None
-    return None
+def _table(lines: Sequence[str], above: int | None) -> Table | None:
+    """The table below a line."""
+    if above is None:
+        return None
+    table = itertools.takewhile(lambda line: line.startswith("  ") or not line.strip(), lines[above + 1 :])
+    found = read_table([unindented(line) for line in table], 0)
+    return found[0] if found else None
 
 
 def _columns(names: Sequence[str], table: Table | None) -> tuple[Column, ...]:
@@ -162,16 +173,15 @@ def _samples(table: Table | None, columns: Sequence[Column], layout: Layout) -> 
     return tuple(rows)
 
 
-def _loss(lines: Sequence[str], type_: ModelType) -> Loss | None:
-    for position, line in enumerate(lines):
-        if not line.startswith("* Loss: ") or (found := _LOSS.search(line)) is None:
-            continue
-        name = found["plain"]
-        if name is None:
-            package = "" if type_ == "SentenceTransformer" else f"{PACKAGE[type_]}."
-            name = f"sentence_transformers.{package}losses.{found['name']}"
-        if not line.endswith("with these parameters:") or (code := fenced(lines, position + 1)) is None:
-            return Loss(name=name)
-        configuration, text = json_or_text(unindented("\n".join(code[0])))
-        return Loss(name=name, configuration=configuration, configuration_text=text)
-    return None
+def _loss(line: str, lines: Sequence[str], position: int, type_: ModelType) -> Loss | None:
+    found = _LOSS.search(line)
+    if found is None:
+        return None
+    name = found["plain"]
+    if name is None:
+        package = "" if type_ == "SentenceTransformer" else f"{PACKAGE[type_]}."
+        name = f"sentence_transformers.{package}losses.{found['name']}"
+    if not line.endswith("with these parameters:") or (code := fenced(lines, position + 1)) is None:
+        return Loss(name=name)
+    configuration, text = json_or_text(unindented("\n".join(code[0])))
+    return Loss(name=name, configuration=configuration, configuration_text=text)

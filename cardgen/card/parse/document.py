@@ -10,6 +10,9 @@ BOM = "\ufeff"
 LATEST_FRONT_MATTER = 50
 """Lines that may stand above a front matter."""
 
+_STARTS = ("#", "`", "<", " ", "\t", "\r", "\v", "\f")
+"""How a line may start that opens or closes something: most do not."""
+
 _HEADING = re.compile(r"(#{1,6}) (.*)", re.DOTALL)
 
 
@@ -96,7 +99,7 @@ def _headings(lines: Sequence[str]) -> Iterator[tuple[int, int, str]]:
     """(line number, level, title) of each heading. A fence or comment that is never closed goes on to the end."""
     inside = ""
     for number, line in enumerate(lines):
-        if not (line.startswith("#") or "```" in line or "--" in line):
+        if not line.startswith(_STARTS) and inside != "comment":
             continue
         if inside == "fence":
             inside = "" if line.strip() == "```" else inside

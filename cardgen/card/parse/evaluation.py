@@ -19,7 +19,7 @@ Results: TypeAlias = dict[tuple[str, str], list[tuple[str, Any]]]
 """(task type, data set type) -> pairs (metric, value), in the order of the front matter."""
 
 _BETWEEN_NAMES = re.compile("`(?:, | and )`")
-MOST_EVALUATIONS = 1_000
+MOST_EVALUATIONS = 300
 MOST_CANDIDATES = 20
 """Evaluations of a card that are read, and values of one name among which the one that a table shows is looked for."""
 

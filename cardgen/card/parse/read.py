@@ -87,6 +87,7 @@ def _run(
     shown = snippet(page, layout.type)
     facts = description.description(page, layout.type)
     widget = metadata.get("widget")
+    known = parse_version(versions.get("sentence_transformers")) is not None
     model = Model(
         type=layout.type,
         **{
@@ -109,7 +110,7 @@ def _run(
         model=model,
         status="finished",
         origin="imported",
-        datasets=datasets(page, layout),
+        datasets=datasets(page, layout, claims_1000=known and layout.fixed_sample_size),
         hyperparameters=training.hyperparameters(page),
         evaluations=results,
         usage=Usage(

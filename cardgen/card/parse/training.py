@@ -35,17 +35,20 @@ def hyperparameters(page: Page) -> Hyperparameters | None:
     section = page.section(3, "Training Hyperparameters")
     if section is None:
         return None
-    everything = _arguments(page.section(4, "All Hyperparameters", inside=section))
-    changed = _arguments(page.section(4, "Non-Default Hyperparameters", inside=section))
-    return Hyperparameters(
-        values={name: exact(text) for name, text in everything}, defaults=dict.fromkeys(dict(changed), UNKNOWN)
-    )
+    everything = page.section(4, "All Hyperparameters", inside=section)
+    changed = page.section(4, "Non-Default Hyperparameters", inside=section)
+    return Hyperparameters(values=_arguments(everything), defaults=dict.fromkeys(_arguments(changed), UNKNOWN))
 
 
-def _arguments(section: Section | None) -> list[tuple[str, str]]:
-    """The pairs of lines such as `- `seed`: 42`."""
-    pairs = [line[3:].partition("`: ") for line in (section.lines if section else ()) if line.startswith("- `")]
-    return [(name, text) for name, found, text in pairs if found]
+def _arguments(section: Section | None) -> dict[str, Any]:
+    """The values of lines such as `- `seed`: 42`."""
+    values = {}
+    for line in section.lines if section else ():
+        if line.startswith("- `"):
+            name, found, text = line[3:].partition("`: ")
+            if found:
+                values[name] = exact(text)
+    return values
 
 
 def log(

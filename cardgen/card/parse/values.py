@@ -71,6 +71,7 @@ def _depth(text: str) -> int:
     return max(itertools.accumulate(steps))
 
 
+@functools.lru_cache(maxsize=2048)
 def displayed(text: str, *, decimals: int = 4) -> Any:
     """A number as a table shows it: exact where no digit can have been cut, else a `Displayed`.
 
