@@ -18,6 +18,7 @@
     │   ├── RegistryReadOnly, RegistryFull, RegistryBusy, RegistryUnreachable
     │   └── DocumentError                              a stored document cannot be decoded
     ├── RecordingError                  what `track` refuses before training starts
+    ├── PublishRefused               6  something must not leave as it is
     ├── HubError                     5  the Hub cannot be used, or answers nonsense
     │   ├── RepositoryNotFound       3  (LookupError)  there is none, or it is private
     │   ├── RevisionNotFound         3  (LookupError)  the repository has no such branch, tag or commit
@@ -181,6 +182,12 @@ class DocumentError(RegistryError):
 
 class RecordingError(CardgenError):
     """What `track` and `CardCallback` refuse before training starts."""
+
+
+class PublishRefused(CardgenError):
+    """A model or card must not be published as it is; the hint is the remedy."""
+
+    exit_code = 6
 
 
 class HubError(CardgenError):

@@ -70,12 +70,13 @@ def choose_layout(run: Run, layout: str | None) -> Layout:
 @functools.lru_cache(maxsize=8)
 def _environment(templates: Path | None) -> jinja2.Environment:
     import jinja2
-    import jinja2.sandbox
+
+    from cardgen.card.sandbox import Sandbox
 
     loader: jinja2.BaseLoader = jinja2.PackageLoader("cardgen.templates", "cards")
     if templates is not None:
         loader = jinja2.ChoiceLoader([jinja2.FileSystemLoader(templates), loader])
-    return jinja2.sandbox.ImmutableSandboxedEnvironment(
+    return Sandbox(
         loader=loader,
         undefined=jinja2.StrictUndefined,
         autoescape=False,

@@ -1,0 +1,231 @@
+"""The files of a model folder that are published, and those that stay home.
+
+What is published is on a list; everything else stays home and is named, with the reason. JSON files and the headers of
+weights are scanned for secrets and for paths of this machine's users. Nothing in a folder is loaded or run.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import stat
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from cardgen.actions.allowed import CACHES, stays_home_because
+from cardgen.checkpoint import OURS, hash_files, is_weights, weights_hash
+from cardgen.errors import FileProblem, PublishRefused
+from cardgen.files import JSON_LIMIT, read_limited
+from cardgen.personal import hide_homes
+from cardgen.record import File, Run
+from cardgen.redaction import redact_text
+
+README = "README.md"
+DEEPEST = 4
+"""Folders in each other that are looked into: a router's modules lie two deep."""
+MOST_FILES = 10_000
+
+_SCANNED = (".json", ".txt", ".jinja", ".md", ".xml")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finding:
+    """A secret (`kind` is `secret`) or a path of a user (`path`) in a file that would be published."""
+
+    path: str
+    kind: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Release:
+    """A folder's files as they would be published.
+
+    `files` are the local files by their path in the repository; `replaced` the content of those that are published
+    otherwise than they are; `sizes` in bytes. `stays_home` are pairs (path, reason). `weights` is the hash of the
+    published weights; `step` that of the checkpoint of the run with these weights. `note` is a warning, or None.
+    """
+
+    folder: Path
+    files: Mapping[str, Path]
+    sizes: Mapping[str, int]
+    stays_home: Sequence[tuple[str, str]]
+    findings: Sequence[Finding] = ()
+    replaced: Mapping[str, bytes]
+    hashes: Mapping[str, str]
+    weights: str | None = None
+    note: str | None = None
+
+
+def find_folder(run: Run, model: str | os.PathLike[str] | None = None) -> Path:
+    """The folder that is published: the one given, else the last that this run saved and that is still there.
+
+    Raises:
+        FileProblem: there is no such folder.
+        PublishRefused: the run has saved none that is there.
+    """
+    if model is not None:
+        folder = Path(model)
+        if not folder.is_dir():
+            raise FileProblem(f"there is no folder {model}", hint="--model takes the folder that the model is saved in")
+        return folder
+    saved = sorted(
+        (point for point in run.checkpoints if point.saved is not None), key=lambda point: (point.saved, point.path)
+    )
+    for point in reversed([point for point in run.checkpoints if point.saved is None] + saved):
+        if Path(point.path).is_dir():
+            return Path(point.path)
+    what = "has saved no model" if not run.checkpoints else "has saved models, but none of the folders is here"
+    raise PublishRefused(f"run {run.name} {what}", hint="name the model's folder with --model, or use --card-only")
+
+
+def release_of(
+    run: Run,
+    folder: Path,
+    *,
+    include: Sequence[str] = (),
+    redact_paths: bool = False,
+    allow_changed: bool = False,
+    done: Callable[[int], None] = lambda size: None,
+) -> Release:
+    """List, scan and hash the files of a folder.
+
+    Args:
+        run: the run that the folder is of.
+        folder: where the model is saved.
+        include: patterns of further files that may be published, such as `*.py`.
+        redact_paths: hide paths of users in small files instead of finding them.
+        allow_changed: publish weights that are others than those recorded.
+        done: called with the number of bytes of each part that was hashed.
+
+    Raises:
+        PublishRefused: there are no weights that may be published, or they were changed since they were recorded.
+        FileProblem: a file cannot be read.
+    """
+    files: dict[str, Path] = {}
+    stays_home: list[tuple[str, str]] = []
+    for path, name in _walk(folder, stays_home):
+        reason = stays_home_because(name, include)
+        if reason is None:
+            files[name] = path
+        elif name not in (README, OURS):
+            stays_home.append((name, reason))
+    if not any(is_weights(name) for name in files):
+        pickled = any(is_weights(name) for name, _ in stays_home)
+        raise PublishRefused(
+            f"{folder} has no weights that may be published",
+            hint="its weights are pickled: save the model again, as safetensors"
+            if pickled
+            else "is it the folder of a model? name another with --model, or use --card-only",
+        )
+    findings, replaced = _scan(files, redact_paths=redact_paths)
+    listed = tuple(File(path=name, size=path.stat().st_size) for name, path in files.items())
+    hashed = hash_files(folder, listed, every=True, done=done)
+    weights = weights_hash(hashed)
+    return Release(
+        folder=folder,
+        files=files,
+        sizes={file.path: len(replaced.get(file.path, b"")) or file.size for file in hashed},
+        stays_home=stays_home,
+        findings=findings,
+        replaced=replaced,
+        hashes={file.path: file.sha256 for file in hashed if file.sha256 is not None},
+        weights=weights,
+        note=_compare(run, folder, weights, hashed, allow_changed=allow_changed),
+    )
+
+
+def _compare(run: Run, folder: Path, weights: str | None, hashed: Sequence[File], *, allow_changed: bool) -> str | None:
+    """A warning about the weights, or None where they are a checkpoint's of this run."""
+    known = {point.weights for point in run.checkpoints if point.weights is not None}
+    published = {(file.path, file.sha256) for file in hashed if is_weights(file.path)}
+    for point in run.checkpoints:
+        # other formats of the same weights may lie beside them
+        if published <= {(file.path, file.sha256) for file in point.files if file.sha256 is not None}:
+            return None
+    if weights in known:
+        return None
+    here = [point for point in run.checkpoints if os.path.realpath(point.path) == os.path.realpath(folder)]
+    if any(point.weights is not None for point in here) or _tied(folder, run):
+        message = f"the weights in {folder} were changed since run {run.name} saved them"
+        if not allow_changed:
+            raise PublishRefused(message, hint="its card is not about them: name another folder, or --allow-changed")
+        return message
+    return f"the weights in {folder} were never recorded: nothing says that run {run.name} made them"
+
+
+def _tied(folder: Path, run: Run) -> bool:
+    data = read_limited(folder / OURS, JSON_LIMIT) if (folder / OURS).is_file() else None
+    try:
+        return data is not None and json.loads(data)["run_id"] == run.id
+    except (ValueError, TypeError, KeyError, RecursionError):
+        return False
+
+
+def _walk(folder: Path, stays_home: list[tuple[str, str]]) -> Iterator[tuple[Path, str]]:
+    """Regular files with their path below the folder; links and folders that are left out are told."""
+    count = 0
+    for parent, folders, names in os.walk(folder):
+        here = Path(parent)
+        depth = len(here.relative_to(folder).parts)
+        for name in sorted(folders):
+            relative = (here / name).relative_to(folder).as_posix()
+            reason = (
+                "a link"
+                if (here / name).is_symlink()
+                else "hidden"
+                if name.startswith(".")
+                else "a checkpoint"
+                if name.startswith("checkpoint-")
+                else "a cache or log"
+                if name in CACHES
+                else "too deep"
+                if depth >= DEEPEST
+                else None
+            )
+            if reason is not None:
+                stays_home.append((f"{relative}/", reason))
+                folders.remove(name)
+        folders.sort()
+        for name in sorted(names):
+            path = here / name
+            relative = path.relative_to(folder).as_posix()
+            count += 1
+            if count > MOST_FILES:
+                raise PublishRefused(f"{folder} has more than {MOST_FILES} files", hint="is it the folder of a model?")
+            mode = path.lstat().st_mode
+            if stat.S_ISREG(mode):
+                yield path, relative
+            else:
+                stays_home.append((relative, "a link" if stat.S_ISLNK(mode) else "no file"))
+
+
+def _scan(files: Mapping[str, Path], *, redact_paths: bool) -> tuple[list[Finding], dict[str, bytes]]:
+    findings: list[Finding] = []
+    replaced: dict[str, bytes] = {}
+    for name, path in files.items():
+        text = _header(path) if name.endswith(".safetensors") else _text(path) if name.endswith(_SCANNED) else None
+        if text is None:
+            continue
+        if redact_text(text) != text:
+            findings.append(Finding(path=name, kind="secret"))
+        hidden = hide_homes(text)
+        if hidden == text:
+            continue
+        if redact_paths and name.endswith(_SCANNED):
+            replaced[name] = hidden.encode()
+        else:
+            findings.append(Finding(path=name, kind="path"))
+    return findings, replaced
+
+
+def _text(path: Path) -> str | None:
+    data = read_limited(path, JSON_LIMIT)
+    return None if data is None else data.decode("utf-8", "replace")
+
+
+def _header(path: Path) -> str | None:
+    """The JSON header of a safetensors file: eight bytes of length, then the text."""
+    with open(path, "rb") as file:
+        length = int.from_bytes(file.read(8), "little")
+        return file.read(min(length, JSON_LIMIT)).decode("utf-8", "replace")
