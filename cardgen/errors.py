@@ -18,12 +18,16 @@
     │   ├── RegistryReadOnly, RegistryFull, RegistryBusy, RegistryUnreachable
     │   └── DocumentError                              a stored document cannot be decoded
     ├── RecordingError                  what `track` refuses before training starts
+    │   └── OtherWeights                               a model is no checkpoint of the run it is to be evaluated for
     ├── PublishRefused               6  something must not leave as it is
+    │   └── Undecided                6                 the user has to say something first
     ├── HubError                     5  the Hub cannot be used, or answers nonsense
     │   ├── RepositoryNotFound       3  (LookupError)  there is none, or it is private
     │   ├── RevisionNotFound         3  (LookupError)  the repository has no such branch, tag or commit
     │   ├── CardNotFound             3  (LookupError)  the repository has no README.md
     │   ├── HubAccessDenied          5                 gated, disabled, or not for this token
+    │   ├── HubRefused               5                 the Hub does not take a content, and says why
+    │   ├── HeadMoved                5                 somebody committed in the meantime
     │   ├── HubOffline               5                 the settings forbid to reach the Hub
     │   └── HubUnreachable           5                 no connection, no answer in time, or the Hub is down
     ├── FileProblem                     a file cannot be read or written  (OSError)
@@ -36,6 +40,7 @@ Each error carries its data as attributes, says what is wrong in its text, and w
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 
 class CardgenError(Exception):
@@ -51,6 +56,17 @@ class CardgenError(Exception):
     def __str__(self) -> str:
         return self.message
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Errors travel between processes with all that they carry."""
+        return _restored, (type(self), self.args, self.__dict__)
+
+
+def _restored(kind: type[CardgenError], args: tuple[Any, ...], data: dict[str, Any]) -> CardgenError:
+    error = kind.__new__(kind)
+    error.args = args
+    error.__dict__.update(data)
+    return error
+
 
 class SettingsError(CardgenError, ValueError):
     """A setting, environment variable or argument that cannot be right."""
@@ -59,9 +75,16 @@ class SettingsError(CardgenError, ValueError):
 
 
 class QueryError(CardgenError, ValueError):
-    """A search that cannot be understood."""
+    """A search that cannot be understood; `position` is the character of `query` that is pointed at, from 0."""
 
     exit_code = 2
+
+    def __init__(
+        self, message: str, *, hint: str | None = None, query: str | None = None, position: int | None = None
+    ) -> None:
+        super().__init__(message, hint=hint)
+        self.query = query
+        self.position = position
 
 
 class RunNotFound(CardgenError, LookupError):
@@ -190,6 +213,18 @@ class PublishRefused(CardgenError):
     exit_code = 6
 
 
+class Undecided(PublishRefused):
+    """The user has to say something first; `question` is `visibility` or `samples`."""
+
+    def __init__(self, question: str, message: str, *, hint: str | None = None) -> None:
+        super().__init__(message, hint=hint)
+        self.question = question
+
+
+class OtherWeights(RecordingError):
+    """A model is no checkpoint of the run that it is to be evaluated for."""
+
+
 class HubError(CardgenError):
     """The Hub cannot be used; `repo_id` is what was asked for."""
 
@@ -220,6 +255,14 @@ class CardNotFound(HubError, LookupError):
 
 class HubAccessDenied(HubError):
     """The repository is gated or disabled, or the token is not good for it."""
+
+
+class HubRefused(HubError):
+    """The Hub does not take what was sent: its metadata, size or content."""
+
+
+class HeadMoved(HubError):
+    """Somebody committed since the head was looked at: look, merge and commit again."""
 
 
 class HubOffline(HubError):

@@ -6,11 +6,15 @@ import os
 import shutil
 import socket
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from hypothesis import settings
+
+if TYPE_CHECKING:
+    from tests.hub_server import HubServer
 
 # the same examples every time: what passes here passes elsewhere
 settings.register_profile("cardgen", derandomize=True)
@@ -32,7 +36,7 @@ def pytest_configure(config: pytest.Config) -> None:
     home = tempfile.mkdtemp(prefix="cardgen-tests-")
     config.stash[_home] = home
     for name in list(os.environ):
-        if name.startswith(_PREFIXES):
+        if name.startswith(_PREFIXES) and not name.startswith("CARDGEN_TEST_"):  # how long some tests take
             del os.environ[name]
     os.environ.update(_environment(Path(home)))
 
@@ -77,3 +81,12 @@ def _no_network(monkeypatch: pytest.MonkeyPatch) -> None:
         connect(self, address)
 
     monkeypatch.setattr(socket.socket, "connect", guarded)
+
+
+@pytest.fixture(name="hub")
+def _hub() -> Iterator[HubServer]:
+    """A Hub of this test's own on the loopback interface; `hub.environment(…)` is that of a process that uses it."""
+    from tests.hub_server import HubServer
+
+    with HubServer().running() as server:
+        yield server

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import contextlib
 import re
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from cardgen.errors import CardNotFound, HubAccessDenied, HubError
 from cardgen.files import CARD_LIMIT, JSON_LIMIT, card_too_large, read_limited
 from cardgen.hub.problems import host, hub_errors
+from cardgen.hub.quiet import without_progress_bars
 
 if TYPE_CHECKING:
     from huggingface_hub import HfApi
@@ -72,7 +72,7 @@ def fetch_card(repo_id: str, revision: str | None = None) -> FetchedCard:
     with (
         hub_errors(info.id, revision),
         tempfile.TemporaryDirectory(prefix="cardgen-hub-") as folder,
-        _without_progress_bars(),
+        without_progress_bars("huggingface_hub.http_get"),
     ):
         commit = _Commit(api, info.id, sha, folder)
         readme = commit.read(README, CARD_LIMIT)
@@ -116,20 +116,3 @@ def _companions(commit: _Commit, sizes: Mapping[str, int], notes: list[str]) -> 
             files[name] = data
             left -= len(data)
     return files
-
-
-@contextlib.contextmanager
-def _without_progress_bars() -> Iterator[None]:
-    """Keep the client from drawing a bar for each small file, unless the user wants every bar."""
-    from huggingface_hub import constants
-    from huggingface_hub.utils.tqdm import are_progress_bars_disabled, disable_progress_bars, enable_progress_bars
-
-    bars = "huggingface_hub.http_get"
-    if constants.HF_HUB_DISABLE_PROGRESS_BARS is not None or are_progress_bars_disabled(bars):
-        yield
-        return
-    disable_progress_bars(bars)
-    try:
-        yield
-    finally:
-        enable_progress_bars(bars)

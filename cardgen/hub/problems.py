@@ -17,6 +17,7 @@ from cardgen.errors import (
     HubAccessDenied,
     HubError,
     HubOffline,
+    HubRefused,
     HubUnreachable,
     RepositoryNotFound,
     RevisionNotFound,
@@ -24,13 +25,19 @@ from cardgen.errors import (
 
 TRANSPORTS = frozenset(("httpx", "httpx2", "httpcore", "httpcore2", "requests", "urllib3"))
 """Libraries whose errors mean that no answer came."""
+TRANSIENT = frozenset(
+    ("TimeoutException", "NetworkError", "RemoteProtocolError", "Timeout", "ConnectionError", "ChunkedEncodingError")
+)
+"""Classes of theirs that another try may get over."""
 LOCAL = frozenset((errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOENT))
 """Errors of this machine's disk."""
 TOKEN_HINT = "log in with `hf auth login`, or set HF_TOKEN"
+LONGEST_QUOTE = 300
+"""Characters of what the Hub says that we repeat."""
 
 
 @contextlib.contextmanager
-def hub_errors(repo_id: str, revision: str | None = None) -> Iterator[None]:
+def hub_errors(repo_id: str | None, revision: str | None = None) -> Iterator[None]:
     """Translate what the client raises inside; what is no trouble of the Hub stays as it is.
 
     Raises:
@@ -39,6 +46,9 @@ def hub_errors(repo_id: str, revision: str | None = None) -> Iterator[None]:
     """
     try:
         yield
+    except HubError as error:
+        error.repo_id = error.repo_id or repo_id
+        raise
     except CardgenError:
         raise
     except Exception as error:
@@ -48,15 +58,21 @@ def hub_errors(repo_id: str, revision: str | None = None) -> Iterator[None]:
         raise known from error
 
 
-def translated(error: BaseException, repo_id: str, revision: str | None) -> CardgenError | None:
+def translated(error: BaseException, repo_id: str | None, revision: str | None) -> CardgenError | None:
     """The error in our words; None for one that has nothing to do with the Hub."""
     from huggingface_hub import errors
 
     match error:
+        case CardgenError():
+            return error
         case errors.OfflineModeIsEnabled():
             return HubOffline(
-                f"cannot fetch {repo_id}: HF_HUB_OFFLINE is set", repo_id=repo_id, hint="unset it to reach the Hub"
+                f"cannot fetch {repo_id or host()}: HF_HUB_OFFLINE is set",
+                repo_id=repo_id,
+                hint="unset it to reach the Hub",
             )
+        case errors.LocalTokenNotFoundError():
+            return _denied("there is no token", repo_id, TOKEN_HINT)
         case errors.LocalEntryNotFoundError() if error.__cause__ is not None:
             return translated(error.__cause__, repo_id, revision)  # says that a file could not be had, not why
         case errors.GatedRepoError():  # a subclass of the next one
@@ -73,24 +89,66 @@ def translated(error: BaseException, repo_id: str, revision: str | None) -> Card
             )
         case errors.DisabledRepoError():
             return _denied(f"{repo_id} is disabled", repo_id, "its page says why")
-        case errors.HfHubHTTPError() if error.response is not None:
+        case _ if status_of(error) is not None:
             return _status(error, repo_id)
+        case RuntimeError() if error.__cause__ is not None:
+            return translated(error.__cause__, repo_id, revision)  # a large file could not be sent, without the reason
         case errors.HFValidationError():
             return HubError(f"{repo_id!r} is no repository id: {error}", repo_id=repo_id)
+        case ValueError() if str(error).startswith(("Invalid metadata in README.md", "LFS batch API returned errors")):
+            return HubRefused(f"{host()} does not take it: {_quoted(str(error))}", repo_id=repo_id)
         case ValueError() | KeyError() | TypeError() | AttributeError():
             return HubError(
                 f"{host()} answers what no Hub answers", repo_id=repo_id, hint="is HF_ENDPOINT right? is there a proxy?"
             )
         case OSError() if error.errno in LOCAL:
             return FileProblem(f"cannot keep what was fetched from {repo_id}: {error.strerror}", hint="see TMPDIR")
-    if isinstance(error, OSError) or type(error).__module__.partition(".")[0] in TRANSPORTS:
-        reason = "no answer in time" if "Timeout" in type(error).__name__ else "no connection"
+    library = type(error).__module__.partition(".")[0]
+    if isinstance(error, OSError) or library in TRANSPORTS:
+        return no_answer(error, repo_id)
+    if library == "hf_xet" or type(error).__name__.startswith("Xet") or isinstance(error, RuntimeError):
         return HubUnreachable(
-            f"cannot reach {host()}: {reason}",
+            f"the large files of {repo_id} could not be sent: {_quoted(str(error))}",
             repo_id=repo_id,
-            hint="is there a network, a proxy, a right HF_ENDPOINT?",
+            hint="HF_HUB_DISABLE_XET=1 sends them another way",
         )
     return None
+
+
+def status_of(error: BaseException) -> int | None:
+    """The status of the answer that an error is about; None if there was none."""
+    return getattr(getattr(error, "response", None), "status_code", None)
+
+
+def is_transient(error: BaseException) -> bool:
+    """Whether no answer came, and another try may bring one."""
+    names = {kind.__name__ for kind in type(error).__mro__ if kind.__module__.partition(".")[0] in TRANSPORTS}
+    return bool(names & TRANSIENT) and status_of(error) is None
+
+
+def is_unavailable(status: int) -> bool:
+    """Whether an answer only says that there is none now."""
+    return status in (408, 429) or (status >= 500 and status != 501)
+
+
+def no_answer(error: BaseException, repo_id: str | None = None) -> HubUnreachable:
+    """The error for a request without an answer."""
+    reason = "no answer in time" if "Timeout" in type(error).__name__ else "no connection"
+    return HubUnreachable(
+        f"cannot reach {host()}: {reason}",
+        repo_id=repo_id,
+        hint="is there a network, a proxy, a right HF_ENDPOINT?",
+    )
+
+
+def unavailable(status: int, repo_id: str | None = None) -> HubUnreachable:
+    """The error for an answer that is none."""
+    said = f"{host()} answers {status}"
+    if status == 429:
+        return HubUnreachable(
+            f"{said}: too many requests", repo_id=repo_id, hint="wait some minutes; with a token more are allowed"
+        )
+    return HubUnreachable(f"{said}: it is down or overloaded", repo_id=repo_id, hint="try again later")
 
 
 def host() -> str:
@@ -104,19 +162,24 @@ def host() -> str:
         return "the Hub"
 
 
-def _status(error: BaseException, repo_id: str) -> HubError:
-    status = getattr(getattr(error, "response", None), "status_code", 0)
-    said = f"{host()} answers {status}"
+def _status(error: BaseException, repo_id: str | None) -> HubError:
+    status = status_of(error) or 0
+    if is_unavailable(status):
+        return unavailable(status, repo_id)
+    said = f"{host()} answers {status}" + (f" for {repo_id}" if repo_id else "")
     if status in (401, 403):
-        return _denied(f"{said} for {repo_id}: the token is not good for it", repo_id, TOKEN_HINT)
-    if status == 429:
-        return HubUnreachable(
-            f"{said}: too many requests", repo_id=repo_id, hint="wait some minutes; with a token more are allowed"
-        )
-    if status >= 500:
-        return HubUnreachable(f"{said}: it is down or overloaded", repo_id=repo_id, hint="try again later")
-    return HubError(f"{said} for {repo_id}", repo_id=repo_id)
+        return _denied(f"{said}: the token is not good for it", repo_id, TOKEN_HINT)
+    reason = _quoted(getattr(error, "server_message", None) or "")
+    if status in (400, 409, 413, 422):
+        return HubRefused(f"{said}: {reason}" if reason else said, repo_id=repo_id)
+    return HubError(said, repo_id=repo_id)
 
 
-def _denied(message: str, repo_id: str, hint: str) -> HubAccessDenied:
+def _quoted(text: str) -> str:
+    """What somebody else says, in one line that a terminal may show."""
+    line = " ".join("".join(letter if letter.isprintable() else " " for letter in text).split())
+    return line if len(line) <= LONGEST_QUOTE else f"{line[:LONGEST_QUOTE]} …"
+
+
+def _denied(message: str, repo_id: str | None, hint: str) -> HubAccessDenied:
     return HubAccessDenied(message, repo_id=repo_id, hint=hint)

@@ -1,85 +1,23 @@
-"""The server: requests, answers, routes, faults and a log of every request."""
+"""The server: routes, faults and a log of every request."""
 
 from __future__ import annotations
 
-import json
+import os
 import re
-import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any
-from urllib.parse import parse_qs, unquote, urlsplit
+from http.server import ThreadingHTTPServer
+from pathlib import Path
+from urllib.parse import unquote
 
-from tests.hub_server.state import Hub, User
+from tests.hub_server.client import client_variables
+from tests.hub_server.handler import Handler, Listener
+from tests.hub_server.messages import Answer, Fault, Refused, Request
+from tests.hub_server.state import Hub, Repo, User
 
-
-@dataclass
-class Request:
-    """A request; `path` is decoded, but for `%2F`, which is no separator. `status` is what was answered."""
-
-    method: str
-    path: str
-    query: dict[str, list[str]]
-    headers: dict[str, str]
-    body: bytes
-    status: int = 0
-
-    @property
-    def token(self) -> str | None:
-        """The token that came along."""
-        kind, _, token = self.headers.get("authorization", "").partition(" ")
-        return token if kind == "Bearer" and token else None
-
-
-@dataclass
-class Answer:
-    """An answer; `body` is sent for every method but HEAD, its length always."""
-
-    status: int = 200
-    body: bytes = b""
-    headers: dict[str, str] = field(default_factory=dict)
-
-    @classmethod
-    def of(cls, data: Any, status: int = 200, **headers: str) -> Answer:
-        """An answer in JSON."""
-        return cls(status, json.dumps(data).encode(), {"Content-Type": "application/json", **headers})
-
-    @classmethod
-    def error(cls, status: int, code: str | None, message: str, **headers: str) -> Answer:
-        """A refusal as the Hub words it; the client tells its kinds by the code."""
-        headers = {"X-Error-Message": message, **headers}
-        if code is not None:
-            headers["X-Error-Code"] = code
-        return cls.of({"error": message}, status, **headers)
-
-
-@dataclass
-class Fault:
-    """What goes wrong with the next `times` requests of a method whose path matches."""
-
-    method: str
-    path: str
-    times: int = 1
-    answer: Answer | None = None
-    delay: float = 0.0
-    drop: bool = False
-
-    def hits(self, request: Request) -> bool:
-        """Whether it is this request's turn."""
-        return self.times > 0 and request.method == self.method and re.search(self.path, request.path) is not None
-
-
-class Refused(Exception):
-    """A route cannot go on: `answer` says why."""
-
-    def __init__(self, answer: Answer) -> None:
-        super().__init__(answer.status)
-        self.answer = answer
-
+__all__ = ["Answer", "Fault", "HubServer", "Refused", "Request", "route"]
 
 Route = Callable[["HubServer", Request, dict[str, str]], Answer]
 ROUTES: list[tuple[str, re.Pattern[str], Route]] = []
@@ -97,14 +35,18 @@ def route(methods: str, pattern: str) -> Callable[[Route], Route]:
 
 
 class HubServer:
-    """A running Hub: `endpoint` is its address, `requests` what was asked so far, `faults` what shall go wrong."""
+    """A running Hub: `endpoint` is its address, `requests` what was asked so far, `faults` what shall go wrong.
+
+    Each request is worked on alone: what it finds does not change under it.
+    """
 
     def __init__(self) -> None:
         self.hub = Hub()
         self.requests: list[Request] = []
         self.faults: list[Fault] = []
-        handler = type("Handler", (_Handler,), {"hub_server": self})
-        self._server = _Server(("127.0.0.1", 0), handler)
+        self.stopping = threading.Event()
+        handler = type("BoundHandler", (Handler,), {"hub_server": self})
+        self._server: ThreadingHTTPServer = Listener(("127.0.0.1", 0), handler)
         port = self._server.server_address[1]
         self.endpoint = f"http://127.0.0.1:{port}"
         self.blob_endpoint = f"http://localhost:{port}"  # another origin: the client keeps its token from it
@@ -112,14 +54,62 @@ class HubServer:
     @contextmanager
     def running(self) -> Iterator[HubServer]:
         """Serve until the block ends."""
-        thread = threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True)
+        thread = threading.Thread(target=self._server.serve_forever, args=(0.02,), daemon=True)
         thread.start()
         try:
             yield self
         finally:
+            self.stopping.set()
             self._server.shutdown()
             self._server.server_close()
             thread.join()
+            self.hub.store.close()
+
+    def token(
+        self,
+        name: str,
+        role: str = "write",
+        *,
+        organizations: tuple[str, ...] = (),
+        readers: tuple[str, ...] = (),
+        scopes: Mapping[str, set[str]] | None = None,
+    ) -> str:
+        """Make a token of a user (see `User`); it looks like a real one, so that it is found where it must not be."""
+        token = f"hf_{name}{role}{len(self.hub.users)}".ljust(37, "x")
+        self.hub.users[token] = User(name, role, organizations, readers, scopes or {})
+        self.hub.organizations.update(organizations)
+        return token
+
+    def repo(
+        self,
+        repo_id: str,
+        files: Mapping[str, bytes] | None = None,
+        *,
+        private: bool = False,
+        gated: bool | str = False,
+    ) -> Repo:
+        """Make a repository with these files."""
+        return self.hub.add(repo_id, files, private=private, gated=gated)
+
+    def environment(self, token: str | None = None, home: str | Path | None = None, **variables: str) -> dict[str, str]:
+        """The environment of a process that uses this Hub, by default without a token; `home` is its `HF_HOME`."""
+        inherited = {name: value for name, value in os.environ.items() if name != "HF_TOKEN"}
+        return {**inherited, **client_variables(self.endpoint, token, home), **variables}
+
+    def log(self, method: str = "", path: str = "") -> list[Request]:
+        """The requests so far with one of these methods whose path has a match."""
+        with self.hub.lock:
+            asked = list(self.requests)
+        return [
+            request
+            for request in asked
+            if (not method or request.method in method.split()) and re.search(path, request.path)
+        ]
+
+    def received(self, text: str | bytes) -> list[Request]:
+        """The requests in which a text came along, as it is or packed in base64; large files are not among them."""
+        needle = text.encode() if isinstance(text, str) else text
+        return [request for request in self.log() if request.has(needle)]
 
     def user(self, request: Request) -> User | None:
         """Who asks; None for nobody in particular.
@@ -136,63 +126,35 @@ class HubServer:
 
     def answer(self, request: Request) -> Answer | None:
         """Answer a request; None drops the connection."""
-        fault = next((fault for fault in self.faults if fault.hits(request)), None)
-        if fault is not None:
-            fault.times -= 1
-            time.sleep(fault.delay)
-            if fault.drop:
-                return None
-            if fault.answer is not None:
-                return fault.answer
+        with self.hub.lock:
+            fault = next((fault for fault in list(self.faults) if fault.hits(request)), None)
+        if fault is None:
+            return self._work(request)
+        answer = None
+        if fault.after:
+            answer = self._work(request)
+        time.sleep(fault.delay)
+        if fault.run is not None:
+            fault.run()
+        if not fault.after and not fault.hides_work:
+            answer = self._work(request)
+        if fault.stall:
+            self.stopping.wait()
+        if fault.drop or fault.stall:
+            return None
+        answer = fault.answer or answer
+        if answer is not None and fault.cut is not None:
+            answer.cut = fault.cut
+        return answer
+
+    def _work(self, request: Request) -> Answer:
         for method, pattern, function in ROUTES:
             found = pattern.fullmatch(request.path) if method == request.method else None
             if found is not None:
+                names = {name: unquote(text) for name, text in found.groupdict().items() if text is not None}
                 try:
                     with self.hub.lock:
-                        return function(
-                            self, request, {name: unquote(text) for name, text in found.groupdict().items()}
-                        )
+                        return function(self, request, names)
                 except Refused as refused:
                     return refused.answer
         return Answer.error(404, None, f"no route for {request.method} {request.path}")
-
-
-class _Server(ThreadingHTTPServer):
-    daemon_threads = True
-
-    def handle_error(self, request: Any, client_address: Any) -> None:
-        """A client that hangs up is no error of the server."""
-        if not isinstance(sys.exception(), ConnectionError):
-            super().handle_error(request, client_address)
-
-
-class _Handler(BaseHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"
-    hub_server: HubServer
-
-    def _serve(self) -> None:
-        parts = urlsplit(self.path)
-        path = "%2F".join(unquote(part) for part in re.split("%2F", parts.path, flags=re.IGNORECASE))
-        body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
-        headers = {name.lower(): value for name, value in self.headers.items()}
-        request = Request(self.command, path, parse_qs(parts.query), headers, body)
-        self.hub_server.requests.append(request)
-        answer = self.hub_server.answer(request)
-        if answer is None:
-            self.close_connection = True
-            return
-        request.status = answer.status
-        try:
-            self.send_response(answer.status)
-            for name, value in {"Content-Length": str(len(answer.body)), **answer.headers}.items():
-                self.send_header(name, value)
-            self.end_headers()
-            if self.command != "HEAD":
-                self.wfile.write(answer.body)
-        except (BrokenPipeError, ConnectionResetError):  # a client that waited long enough
-            self.close_connection = True
-
-    do_GET = do_HEAD = do_POST = do_PUT = do_DELETE = _serve
-
-    def log_message(self, format: str, *args: Any) -> None:
-        """Be silent; the requests are in the log of the server."""
