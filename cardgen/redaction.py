@@ -174,7 +174,10 @@ def _redact_dict(value: dict[Any, Any], path: str, by_name: bool, inside: bool, 
     result: dict[Any, Any] = {}
     changed = False
     for key, entry in value.items():
-        new_key = redact_text(key) if isinstance(key, str) else key
+        new_key = _redact_key(key) if isinstance(key, str) else key
+        if type(entry) in _NUMBERS and new_key == key:  # nearly all that is logged while training
+            result[key] = entry
+            continue
         place = _join(path, str(new_key))
         if new_key != key:
             places.append(place)
@@ -184,6 +187,14 @@ def _redact_dict(value: dict[Any, Any], path: str, by_name: bool, inside: bool, 
         result[new_key] = new
         changed = changed or new is not entry or new_key != key
     return result if changed else value
+
+
+_NUMBERS = (float, int)
+
+
+@functools.lru_cache(maxsize=4096)
+def _redact_key(key: str) -> str:
+    return redact_text(key)
 
 
 def _redact_sequence(
@@ -232,49 +243,47 @@ def _keep_first(match: re.Match[str]) -> str:
     return f"{match[1]}{REDACTED}"
 
 
-def _bearer(match: re.Match[str]) -> str:
+def _keep_first_with_digit(match: re.Match[str]) -> str:
     return f"{match[1]}{REDACTED}" if any(letter.isdigit() for letter in match[2]) else match[0]
 
 
 _Replace = str | Callable[[re.Match[str]], str]
 _START = r"(?<![A-Za-z0-9])"
 
-_PATTERNS: tuple[tuple[str, re.Pattern[str], _Replace], ...] = tuple(
-    (marker, re.compile(pattern), replace)
-    for marker, pattern, replace in (
-        (
-            "PRIVATE KEY-----",
-            r"-----BEGIN [A-Z0-9 ]{0,40}PRIVATE KEY-----"
-            r"(?:[A-Za-z0-9+/=\s\\:,.]|-(?!-)){0,20000}+-----END [A-Z0-9 ]{0,40}PRIVATE KEY-----"
-            r"|-----BEGIN [A-Z0-9 ]{0,40}PRIVATE KEY-----[A-Za-z0-9+/=\s\\]{40,}",
-            REDACTED,
-        ),
-        ("://", r"(?<=://)([^\s/:@?#'\"<>]{0,256}:)[^\s/@'\"<>]{1,512}(?=@)", _keep_first),
-        ("://", r"(?<=://)[A-Za-z0-9_-]{20,256}(?=@)", _with_digit),
-        ("hf_", _START + r"hf_[A-Za-z0-9]{20,}", REDACTED),
-        ("api_org_", _START + r"api_org_[A-Za-z0-9]{20,}", REDACTED),
-        ("sk-", _START + r"sk-[A-Za-z0-9_-]{16,}", _with_digit),
-        ("k_live_", _START + r"[rs]k_live_[A-Za-z0-9]{16,}", REDACTED),
-        ("gh", _START + r"gh[pousr]_[A-Za-z0-9]{20,}", REDACTED),
-        ("github_pat_", _START + r"github_pat_[A-Za-z0-9_]{20,}", REDACTED),
-        ("glpat-", _START + r"glpat-[A-Za-z0-9_.-]{16,}", REDACTED),
-        ("npm_", _START + r"npm_[A-Za-z0-9]{30,}", REDACTED),
-        ("pypi-", _START + r"pypi-[A-Za-z0-9_-]{50,}", REDACTED),
-        ("dckr_pat_", _START + r"dckr_pat_[A-Za-z0-9_-]{20,}", REDACTED),
-        ("xox", _START + r"xox[abeoprs]-[A-Za-z0-9-]{10,}", _with_digit),
-        ("AKIA", r"(?<![A-Za-z0-9])AKIA[A-Z0-9]{16}(?![A-Za-z0-9])", REDACTED),
-        ("ASIA", r"(?<![A-Za-z0-9])ASIA[A-Z0-9]{16}(?![A-Za-z0-9])", _with_digit),
-        ("AIza", _START + r"AIza[A-Za-z0-9_-]{35}(?![A-Za-z0-9_-])", REDACTED),
-        ("ya29.", _START + r"ya29\.[A-Za-z0-9_-]{20,}", REDACTED),
-        ("SG.", _START + r"SG\.[A-Za-z0-9_-]{16,32}\.[A-Za-z0-9_-]{16,64}", REDACTED),
-        ("eyJ", _START + r"eyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]*", REDACTED),
-        ("AccountKey=", r"(AccountKey=)[A-Za-z0-9+/]{20,}={0,2}", _keep_first),
-        ("earer ", r"([Bb]earer +)([A-Za-z0-9._~+/=-]{16,})", _bearer),
-        (
-            "=",
-            r"([?&](?:token|api_key|apikey|access_token|auth_token|key|secret|password|sig|signature)=)"
-            r"[^\s&#'\"<>]{8,}",
-            _keep_first,
-        ),
-    )
+_RULES: tuple[tuple[str, str, _Replace], ...] = (
+    (
+        "PRIVATE KEY-----",
+        r"-----BEGIN [A-Z0-9 ]{0,40}PRIVATE KEY-----"
+        r"(?:[A-Za-z0-9+/=\s\\:,.]|-(?!-)){0,20000}+-----END [A-Z0-9 ]{0,40}PRIVATE KEY-----"
+        r"|-----BEGIN [A-Z0-9 ]{0,40}PRIVATE KEY-----[A-Za-z0-9+/=\s\\]{40,}",
+        REDACTED,
+    ),
+    ("://", r"(://[^\s/:@?#'\"<>]{0,256}:)[^\s/@'\"<>]{1,512}(?=@)", _keep_first),
+    ("://", r"(://)([A-Za-z0-9_-]{20,256})(?=@)", _keep_first_with_digit),
+    ("hf_", _START + r"hf_[A-Za-z0-9]{20,}", REDACTED),
+    ("api_org_", _START + r"api_org_[A-Za-z0-9]{20,}", REDACTED),
+    ("sk-", _START + r"sk-[A-Za-z0-9_-]{16,}", _with_digit),
+    ("k_live_", _START + r"[rs]k_live_[A-Za-z0-9]{16,}", REDACTED),
+    *((f"gh{kind}_", _START + rf"gh{kind}_[A-Za-z0-9]{{20,}}", REDACTED) for kind in "pousr"),
+    ("github_pat_", _START + r"github_pat_[A-Za-z0-9_]{20,}", REDACTED),
+    ("glpat-", _START + r"glpat-[A-Za-z0-9_.-]{16,}", REDACTED),
+    ("npm_", _START + r"npm_[A-Za-z0-9]{30,}", REDACTED),
+    ("pypi-", _START + r"pypi-[A-Za-z0-9_-]{50,}", REDACTED),
+    ("dckr_pat_", _START + r"dckr_pat_[A-Za-z0-9_-]{20,}", REDACTED),
+    ("xox", _START + r"xox[abeoprs]-[A-Za-z0-9-]{10,}", _with_digit),
+    ("AKIA", r"(?<![A-Za-z0-9])AKIA[A-Z0-9]{16}(?![A-Za-z0-9])", REDACTED),
+    ("ASIA", r"(?<![A-Za-z0-9])ASIA[A-Z0-9]{16}(?![A-Za-z0-9])", _with_digit),
+    ("AIza", _START + r"AIza[A-Za-z0-9_-]{35}(?![A-Za-z0-9_-])", REDACTED),
+    ("ya29.", _START + r"ya29\.[A-Za-z0-9_-]{20,}", REDACTED),
+    ("SG.", _START + r"SG\.[A-Za-z0-9_-]{16,32}\.[A-Za-z0-9_-]{16,64}", REDACTED),
+    ("eyJ", _START + r"eyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]*", REDACTED),
+    ("AccountKey=", r"(AccountKey=)[A-Za-z0-9+/]{20,}={0,2}", _keep_first),
+    ("earer ", r"([Bb]earer +)([A-Za-z0-9._~+/=-]{16,})", _keep_first_with_digit),
+    (
+        "=",
+        r"([?&](?:token|api_key|apikey|access_token|auth_token|key|secret|password|sig|signature)=)"
+        r"[^\s&#'\"<>]{8,}",
+        _keep_first,
+    ),
 )
+_PATTERNS = tuple((marker, re.compile(pattern), replace) for marker, pattern, replace in _RULES)

@@ -1,8 +1,8 @@
 """One frozen `Settings`: argument > environment > user configuration > default.
 
 The user's configuration is `config.toml` in the user's configuration folder (`cardgen` below it), with the keys
-`registry`, `project`, `mode`, `samples`. Configuration in a project folder is not read: it comes with code of
-strangers and may not choose a registry.
+`registry`, `project`, `mode`, `samples`, and the table `check`. Configuration in a project folder comes with code of
+strangers and may not choose a registry: only `cardgen check` reads it, and only to be stricter.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any, Literal, TypeAlias, cast
 
@@ -22,14 +22,15 @@ ENVIRONMENT: dict[str, str] = {
     "CARDGEN_REGISTRY": "where the registry is: a path, sqlite:///PATH or postgresql+psycopg://…",
     "CARDGEN_MODE": "`disabled` records nothing, `offline` only spools; default `normal`",
     "CARDGEN_PROJECT": "the project of runs that name none",
-    "CARDGEN_RUN_ID": "the id that the next run gets",
+    "CARDGEN_RUN_ID": "the id that the next run gets; a run of this id that did not finish goes on",
     "CARDGEN_SAMPLES": "`off` stores no rows of any data set",
+    "CARDGEN_HOSTS": "`off` stores no names of hosts",
 }
 """Every environment variable of cardgen and what it does; the documentation is checked against it."""
 
 _ON = {"1", "true", "yes", "on"}
 _OFF = {"0", "false", "no", "off"}
-_KEYS = {"registry", "project", "mode", "samples"}
+_KEYS = {"registry", "project", "mode", "samples", "check"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,6 +42,7 @@ class Settings:
     project: str | None = None
     run_id: str | None = None
     samples: bool = True
+    hosts: bool = True
 
 
 def user_config_path() -> Path:
@@ -94,6 +96,7 @@ def load_settings(
     chosen_mode, mode_source = pick(mode, "CARDGEN_MODE", "mode")
     chosen_samples, samples_source = pick(samples, "CARDGEN_SAMPLES", "samples")
     chosen_project, _ = pick(project, "CARDGEN_PROJECT", "project")
+    chosen_hosts, hosts_source = pick(None, "CARDGEN_HOSTS", None)
     chosen_run, _ = pick(run_id, "CARDGEN_RUN_ID", None)
     if chosen_mode is None:
         chosen_mode = "normal"
@@ -105,7 +108,33 @@ def load_settings(
         project=None if chosen_project is None else str(chosen_project),
         run_id=None if chosen_run is None else str(chosen_run),
         samples=True if chosen_samples is None else _boolean(chosen_samples, samples_source),
+        hosts=True if chosen_hosts is None else _boolean(chosen_hosts, hosts_source),
     )
+
+
+def user_check() -> Any:
+    """The table `check` of the user's configuration; empty if there is none.
+
+    Raises:
+        SettingsError: the configuration cannot be read.
+    """
+    return _user_config().get("check", {})
+
+
+def setting_sources(environ: Mapping[str, str] | None = None) -> dict[str, str]:
+    """Where each field of `Settings` comes from if no argument says it: a variable, the configuration or `default`.
+
+    Raises:
+        SettingsError: the configuration file cannot be read.
+    """
+    env = os.environ if environ is None else environ
+    config = _user_config()
+    sources = {}
+    for field in fields(Settings):
+        variable = f"CARDGEN_{field.name.upper()}"
+        configured = str(user_config_path()) if field.name in config else "default"
+        sources[field.name] = variable if env.get(variable) else configured
+    return sources
 
 
 def _boolean(value: Any, source: str) -> bool:

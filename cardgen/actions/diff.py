@@ -11,7 +11,9 @@ from typing import TYPE_CHECKING
 from cardgen.actions.edit import standing_text
 from cardgen.actions.fact_list import Fact, listed_facts, listed_run_facts, number_of, paired_data, same_fact
 from cardgen.actions.read import read_card
+from cardgen.card.layout import render
 from cardgen.card.parse.document import undress
+from cardgen.card.parse.read import parse
 from cardgen.errors import RegistryNotFound, RunNotFound
 from cardgen.record import Displayed, LogEvent, Run
 
@@ -21,6 +23,7 @@ if TYPE_CHECKING:
 KINDS = ("arguments", "data", "metrics", "architecture", "versions", "other")
 """The kinds of facts, in the order in which they are told."""
 
+ALL = "(all)"
 MOST_UNKNOWN = 3
 """Facts of a kind that are told one by one where the other side knows nothing of the kind."""
 
@@ -100,15 +103,43 @@ def compare(a: Side, b: Side) -> Comparison:
     """Compare two sides. Pure."""
     groups: tuple[Group, ...] = ()
     if a.run is not None and b.run is not None:
-        lists = [listed_facts(side.run, side.log) for side in (a, b) if side.run is not None]
-        if a.run.origin == b.run.origin == "captured":  # else a card lacks what it does not show
-            for facts, run in zip(lists, (a.run, b.run), strict=True):
-                facts["other"].update(listed_run_facts(run))
-        kinds = {name: (lists[0][name], lists[1][name]) for name in lists[0]} | {"data": paired_data(a.run, b.run)}
-        found = [Group(name=name, differences=_differences(*kinds[name])) for name in KINDS]
-        groups = tuple(group for group in found if group.differences)
+        groups = compare_facts(a.run, a.log, b.run, b.log)
+        if a.run.origin != b.run.origin:  # a record and a card
+            groups = _as_shown(groups, a, b)
     opaque = tuple(side.name for side in (a, b) if side.run is None)
     return Comparison(a=a.name, b=b.name, groups=groups, text=_text_diff(a, b), opaque=opaque)
+
+
+def _as_shown(groups: Sequence[Group], a: Side, b: Side) -> tuple[Group, ...]:
+    """The groups of a record and a card without what no card of the record would show, or not otherwise."""
+    (a_run, a_log), (b_run, b_log) = _shown(a), _shown(b)
+    shown = compare_facts(a_run, a_log, b_run, b_log)
+    differing = {(group.name, found.key) for group in shown for found in group.differences}
+    found = [
+        Group(name=group.name, differences=tuple(d for d in group.differences if (group.name, d.key) in differing))
+        for group in groups
+    ]
+    return tuple(group for group in found if group.differences)
+
+
+def _shown(side: Side) -> tuple[Run, Sequence[LogEvent]]:
+    """The facts of a side as a card shows them."""
+    assert side.run is not None
+    if side.run.origin == "imported":
+        return side.run, side.log
+    card = parse(render(side.run, side.log))
+    return (side.run, side.log) if card.run is None else (card.run, card.log)
+
+
+def compare_facts(a: Run, a_log: Sequence[LogEvent], b: Run, b_log: Sequence[LogEvent]) -> tuple[Group, ...]:
+    """The facts in which two runs differ, by kind; a kind without any is not there. Pure."""
+    lists = [listed_facts(a, a_log), listed_facts(b, b_log)]
+    if a.origin == b.origin == "captured":  # else a card lacks what it does not show
+        for facts, run in zip(lists, (a, b), strict=True):
+            facts["other"].update(listed_run_facts(run))
+    kinds = {name: (lists[0][name], lists[1][name]) for name in lists[0]} | {"data": paired_data(a, b)}
+    found = [Group(name=name, differences=_differences(*kinds[name])) for name in KINDS]
+    return tuple(group for group in found if group.differences)
 
 
 def _side(name: str, registry: Registry | str | os.PathLike[str] | None) -> Side:
@@ -139,7 +170,7 @@ def _stored(reference: str, registry: Registry | str | os.PathLike[str] | None) 
 def _differences(a: Mapping[str, Fact], b: Mapping[str, Fact]) -> tuple[Difference, ...]:
     if not (a and b) and len(a) + len(b) > MOST_UNKNOWN:
         left, right = (f"{len(facts)} known" if facts else None for facts in (a, b))
-        return (Difference(key="(all)", a=left, b=right),)
+        return (Difference(key=ALL, a=left, b=right),)
     found = []
     for key in dict.fromkeys([*a, *b]):
         if key in a and key in b and same_fact(a[key], b[key]):
