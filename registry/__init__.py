@@ -8,19 +8,43 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from cardgen.registry.ingesting import Ingested
+    from cardgen.registry.keys import KeyUse
+    from cardgen.registry.pages import Page
     from cardgen.registry.query import RunRow, RunState
+    from cardgen.registry.schema import upgrade_registry
     from cardgen.registry.spool import SpoolWriter, spool_folder
     from cardgen.registry.store import Registry, RegistryStatus
+    from cardgen.registry.verifying import Finding, Verification
 
-__all__ = ["Registry", "RegistryStatus", "RunRow", "RunState", "SpoolWriter", "spool_folder"]
+__all__ = [
+    "Finding",
+    "Ingested",
+    "KeyUse",
+    "Page",
+    "Registry",
+    "RegistryStatus",
+    "RunRow",
+    "RunState",
+    "SpoolWriter",
+    "Verification",
+    "spool_folder",
+    "upgrade_registry",
+]
 
 _HOMES = {
+    "Finding": "verifying",
+    "Ingested": "ingesting",
+    "KeyUse": "keys",
+    "Page": "pages",
     "Registry": "store",
     "RegistryStatus": "store",
     "RunRow": "query",
     "RunState": "query",
     "SpoolWriter": "spool",
+    "Verification": "verifying",
     "spool_folder": "spool",
+    "upgrade_registry": "schema",
 }
 
 

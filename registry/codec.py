@@ -18,6 +18,7 @@ from typing import Any, Literal, NamedTuple, Union, cast, get_args, get_origin, 
 
 from cardgen.errors import DocumentError
 from cardgen.record import Displayed, LogEvent, Opaque, Run
+from cardgen.registry import ordinary
 from cardgen.registry.values import DAMAGE, damaged, decode_value, dump, encode_value, load
 from cardgen.registry.values import pack as pack_value
 
@@ -75,13 +76,14 @@ def _form(hint: Hashable) -> _Form:
 def _scalar_form(kinds: tuple[type, ...]) -> _Form:
     allowed = (*kinds, int) if float in kinds else kinds  # as type checkers have it: an int is a float
     names = " | ".join(kind.__name__ for kind in kinds)
+    exact = frozenset(allowed)
 
     def check(value: Any) -> Any:
         if not isinstance(value, allowed):
             raise TypeError(f"{value!r:.80} is not {names}")
         return value
 
-    return _Form(lambda value: pack_value(check(value)), check)
+    return _Form(lambda value: pack_value(value if type(value) in exact else check(value)), check)
 
 
 def _union_form(arguments: tuple[Any, ...]) -> _Form:
@@ -89,9 +91,10 @@ def _union_form(arguments: tuple[Any, ...]) -> _Form:
     inner = _form(others[0]) if len(others) == 1 else _scalar_form(others)
     if len(others) == len(arguments):
         return inner
+    pack, unpack = inner
     return _Form(
-        lambda value: None if value is None else inner.pack(value),
-        lambda value: None if value is None else inner.unpack(value),
+        lambda value: None if value is None else pack(value),
+        lambda value: None if value is None else unpack(value),
     )
 
 
@@ -130,8 +133,7 @@ def _dict_form(of: Any) -> _Form:
     form = _form(of)
 
     def pack(value: Any) -> Any:
-        check(value)
-        return pack_value(value)
+        return pack_value(check(value))
 
     def check(value: Any) -> Any:
         if not isinstance(value, dict):
@@ -151,20 +153,21 @@ def _record_form(kind: type) -> _Form:
     fields = []
     for field in dataclasses.fields(kind):
         default = field.default if field.default_factory is dataclasses.MISSING else field.default_factory()
-        fields.append((field.name, default, _form(hints[field.name])))
-    unpackers = {name: form.unpack for name, _, form in fields}
+        fields.append((field.name, default, *_form(hints[field.name])))
+    packers = [(name, default, pack) for name, default, pack, _ in fields]
+    unpackers = {name: unpack for name, _, _, unpack in fields}
 
     def pack(value: Any) -> Document:
         if type(value) is not kind:
             raise TypeError(f"{value!r:.80} is not a {kind.__name__}")
         packed = {}
-        for name, default, form in fields:
+        for name, default, pack_field in packers:
             item = getattr(value, name)
             # Identity, for 1 == 1.0 == True; an empty dictionary is made anew each time.
             if item is default or (type(item) is dict and not item and default == {}):
                 continue
             try:
-                packed[name] = form.pack(item)
+                packed[name] = pack_field(item)
             except DAMAGE as error:
                 raise TypeError(f"{kind.__name__}.{name}: {error}") from error
         return packed
@@ -231,7 +234,7 @@ def encode_event(event: LogEvent) -> str:
     Raises:
         DocumentError: a field holds what its type does not allow.
     """
-    return _encode(event)
+    return ordinary.to_text(event) or _encode(event)
 
 
 def decode_event(text: str) -> LogEvent:

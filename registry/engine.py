@@ -11,7 +11,7 @@ import contextlib
 import os
 import sqlite3
 import stat
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Literal
@@ -22,6 +22,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.pool import QueuePool
 
 from cardgen.errors import MissingExtra, NotARegistry, RegistryNotFound, RegistryReadOnly, SettingsError
+from cardgen.registry import filesystem, lockfile
 from cardgen.registry.faults import translated
 from cardgen.registry.location import Location
 from cardgen.registry.spool import make_private_folder
@@ -29,7 +30,8 @@ from cardgen.registry.spool import make_private_folder
 BUSY_SECONDS = 10.0
 CONNECT_SECONDS = 10
 
-_NETWORK_FILE_SYSTEMS = ("nfs", "cifs", "smb", "9p", "afs", "ceph", "lustre", "gpfs", "beegfs", "glusterfs", "fuse.")
+_inherited: list[sa.Engine] = []
+"""What a forked child got from its parent: closing a connection here could disturb the parent's, so none ever is."""
 
 
 class Database:
@@ -47,19 +49,39 @@ class Database:
         """
         self.location = location
         self.mode = mode
+        self.check: Callable[[sa.Connection], None] = lambda connection: None
+        """Called at the start of every writing transaction; what it raises ends it."""
         self._busy_seconds = busy_seconds
         self.is_sqlite = location.dialect == "sqlite"
+        self._lock: lockfile.LockFile | None = None
+        self._file: tuple[int, int] | None = None
         if location.path is not None:
             _prepare_file(location.path, mode, create)
-            self._engine = self._sqlite_engine(location.path)
-        else:
-            self._engine = self._postgresql_engine()
-        sa.event.listen(self._engine, "begin", self._begin)
+            self._file = _identity(location.path)
+            if filesystem.network_type(location.path) is not None:
+                lock = location.path.with_name(location.path.name + lockfile.SUFFIX)
+                self._lock = lockfile.LockFile(lock, busy_seconds)
+        self._pid = os.getpid()
+        self._engine = self._new_engine()
+
+    @property
+    def on_network(self) -> bool:
+        """Whether this is a file on a network file system: without a write-ahead log, and with a lock of its own."""
+        return self._lock is not None
+
+    @property
+    def lock(self) -> lockfile.LockFile | None:
+        """The lock that writers hold, for a file on a network file system."""
+        return self._lock
 
     @contextmanager
     def read(self) -> Iterator[sa.Connection]:
-        """A transaction that sees one state of the database."""
-        with translated(self.location), self._engine.connect() as connection:
+        """A transaction that sees one state of the database.
+
+        Raises:
+            RegistryNotFound: the file was removed or replaced since it was opened.
+        """
+        with translated(self.location), self._connected() as connection:
             if not self.is_sqlite:
                 connection.execution_options(isolation_level="REPEATABLE READ")
             with connection.begin():
@@ -71,13 +93,35 @@ class Database:
 
         Raises:
             RegistryReadOnly: the registry was opened for reading.
+            RegistryNotFound: the file was removed or replaced since it was opened.
         """
         if self.mode == "read":
             raise RegistryReadOnly("the registry was opened for reading", hint='open it with mode="write"')
-        with translated(self.location), self._engine.connect() as plain:
+        with (
+            self._lock.held() if self._lock is not None else contextlib.nullcontext(),
+            translated(self.location),
+            self._connected() as plain,
+        ):
             connection = plain.execution_options(cardgen_write=True)
             with connection.begin():
+                self.check(connection)
                 yield connection
+
+    def is_same_file(self) -> bool:
+        """Whether the file that was opened still has its name: what another one got is read by nobody."""
+        path = self.location.path
+        return path is None or _identity(path) == self._file
+
+    def flush(self) -> None:
+        """Have the disk keep what was committed, also if the machine fails."""
+        if self.location.path is not None:
+            # Only the log: closing the database file by any other way than SQLite's would drop SQLite's locks on it.
+            with contextlib.suppress(OSError):
+                log = os.open(_beside(self.location.path, "-wal"), os.O_RDONLY | os.O_CLOEXEC)
+                try:
+                    os.fsync(log)
+                finally:
+                    os.close(log)
 
     def insert(self, table: sa.Table) -> sqlite.Insert | postgresql.Insert:
         """An INSERT of this engine's own kind, which knows ON CONFLICT."""
@@ -89,12 +133,32 @@ class Database:
 
     def close(self) -> None:
         """Close all connections; SQLite's write-ahead log is moved into the file."""
+        if self._pid != os.getpid():
+            return  # they are the parent's
         if self.is_sqlite and self.mode == "write":
+            # Also of a file that has lost its name: SQLite would take the log that stays for that of the next one.
             with contextlib.suppress(Exception), self._engine.connect() as connection:
                 raw: Any = connection.connection.dbapi_connection
                 raw.execute("PRAGMA busy_timeout = 0")
                 raw.execute("PRAGMA wal_checkpoint(TRUNCATE)")
         self._engine.dispose()
+
+    def _connected(self) -> sa.Connection:
+        if self._pid != os.getpid():
+            # A connection does not survive a fork, nor do the locks inside of a pool.
+            _inherited.append(self._engine)
+            self._engine, self._pid = self._new_engine(), os.getpid()
+        if not self.is_same_file():
+            raise RegistryNotFound(
+                f"the registry {self.location.path} was removed or replaced while it was open", hint="open it again"
+            )
+        return self._engine.connect()
+
+    def _new_engine(self) -> sa.Engine:
+        path = self.location.path
+        engine = self._postgresql_engine() if path is None else self._sqlite_engine(path)
+        sa.event.listen(engine, "begin", self._begin)
+        return engine
 
     def _begin(self, connection: sa.Connection) -> None:
         if self.is_sqlite:
@@ -104,7 +168,7 @@ class Database:
     # SQLite
 
     def _sqlite_engine(self, path: Path) -> sa.Engine:
-        journal = "WAL" if on_local_disk(path) else "DELETE"
+        journal = "DELETE" if self.on_network else "WAL"
 
         def connect() -> sqlite3.Connection:
             connection = self._open_sqlite(path)
@@ -132,11 +196,21 @@ class Database:
         )
 
     def _open_sqlite(self, path: Path) -> sqlite3.Connection:
-        uri = f"file:{quote(str(path))}?mode={'ro' if self.mode == 'read' else 'rw'}"
-        if self.mode == "read" and not os.access(path.parent, os.W_OK) and not _has_log(path):
-            # SQLite cannot make its shared memory file here; without a log nobody writes, the file does not change.
-            uri += "&immutable=1"
-        return sqlite3.connect(uri, uri=True, timeout=self._busy_seconds, isolation_level=None, check_same_thread=False)
+        mode = "rw" if self.mode == "write" else "ro"
+        if self.mode == "read" and not os.access(path.parent, os.W_OK):
+            if not _has_content(_beside(path, "-wal")):
+                # SQLite cannot make its shared memory file here; without a log nobody writes, the file does not change.
+                mode += "&immutable=1"
+        elif self.on_network or not _beside(path, "-wal").exists():
+            # Only "rw" lets SQLite take back what a killed writer left half done, and remove its own files at the end.
+            mode = "rw"
+        uri = f"file:{quote(str(path))}?mode={mode}"
+        connection = sqlite3.connect(
+            uri, uri=True, timeout=self._busy_seconds, isolation_level=None, check_same_thread=False
+        )
+        if self.mode == "read":
+            connection.execute("PRAGMA query_only = ON")
+        return connection
 
     @staticmethod
     def _set_journal(connection: sqlite3.Connection, journal: str) -> None:
@@ -178,23 +252,6 @@ class Database:
             connection.commit()
 
         return engine
-
-
-def on_local_disk(path: Path, mounts: str = "/proc/mounts") -> bool:
-    """Whether a path is on no network file system, as far as the system says: a write-ahead log needs shared memory."""
-    try:
-        with open(mounts, encoding="utf-8", errors="surrogateescape") as file:
-            lines = [line.split() for line in file]
-    except OSError:
-        return True
-    best, kind = "", ""
-    for line in lines:
-        if len(line) < 3:
-            continue
-        point = line[1].replace("\\040", " ")
-        if (path == Path(point) or Path(point) in path.parents) and len(point) >= len(best):
-            best, kind = point, line[2]
-    return not kind.startswith(_NETWORK_FILE_SYSTEMS)
 
 
 def _prepare_file(path: Path, mode: str, create: bool) -> None:
@@ -241,8 +298,20 @@ def _is_ours(connection: sqlite3.Connection) -> bool:
     return not names or {"alembic_version", "log_event"} <= names
 
 
-def _has_log(path: Path) -> bool:
+def _beside(path: Path, suffix: str) -> Path:
+    return path.with_name(path.name + suffix)
+
+
+def _has_content(path: Path) -> bool:
     try:
-        return path.with_name(path.name + "-wal").stat().st_size > 0
+        return path.stat().st_size > 0
     except OSError:
         return False
+
+
+def _identity(path: Path) -> tuple[int, int] | None:
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino

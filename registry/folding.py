@@ -15,25 +15,37 @@ from __future__ import annotations
 import contextlib
 import logging
 import os
+import time
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import sqlalchemy as sa
 
-from cardgen.errors import DocumentError, FileProblem
+from cardgen.errors import DocumentError, FileProblem, RegistryError
 from cardgen.identity import is_run_id
 from cardgen.record import Run
-from cardgen.registry import writing
-from cardgen.registry.codec import NewerDocument, decode_event, decode_run
+from cardgen.registry import events, writing
+from cardgen.registry.codec import NewerDocument, decode_run
 from cardgen.registry.engine import Database
-from cardgen.registry.spool import SUFFIX, DamagedLine, SpoolEntry, abandoned, read_spool, scan_spool
+from cardgen.registry.spool import (
+    SUFFIX,
+    DamagedLine,
+    SpoolEntry,
+    abandoned,
+    is_written_elsewhere,
+    read_spool,
+    scan_spool,
+)
 from cardgen.registry.tables import run, spool
 
 logger = logging.getLogger("cardgen.registry")
 
 BATCH_ENTRIES = 5000
 DAMAGED_SUFFIX = ".damaged"
+
+SILENT_SECONDS = 3600.0
+"""How long a spool of another machine must have been silent to be removed from a network file system. A living recorder
+touches its spool every few seconds; removing one that is written would lose what comes."""
 
 
 @dataclass(slots=True)
@@ -78,7 +90,9 @@ class Folder:
             heartbeat = path.lstat().st_mtime_ns // 1000
             if path.is_symlink() or not path.is_file() or not is_run_id(run_id):
                 raise FileProblem(f"{path} is no spool of a run")
-            first = _first_number(path)
+            first = first_number(path)
+            if first < 0 and path.stat().st_size and next(scan_spool(path), None) is not None:
+                raise FileProblem(f"{path} is no spool of a run: it has no entry")
             known, end = self._read.get(path, (first, 0))
             if known != first or end > path.stat().st_size:
                 end = 0
@@ -112,19 +126,19 @@ class Folder:
     def pending(self, path: Path) -> bool:
         """Whether a spool has entries that are not folded."""
         with contextlib.suppress(OSError):
-            after = self._folded(path.name.removesuffix(SUFFIX), _first_number(path))
+            after = self._folded(path.name.removesuffix(SUFFIX), first_number(path))
             return any(entry.kind != "writer" for entry in read_spool(path, after))
         return False
 
     def _folded(self, run_id: str, first: int) -> int:
         with self._database.read() as connection:
-            return _folded(connection, run_id, first)
+            return folded_until(connection, run_id, first)
 
     def _fold_batch(self, path: Path, run_id: str, first: int, batch: _Batch, heartbeat: int) -> int | None:
         """Put a batch into the registry: how many entries were new, None if there is no run yet to put them to."""
         damaged = list(batch.damaged)
         snapshot = _last_snapshot(run_id, batch.entries, damaged)
-        events = _events(batch.entries, damaged)
+        new_events = _events(batch.entries, damaged)
         prepared = None if snapshot is None else writing.prepare(self._database, self._keys, snapshot[1])
         with self._database.write() as connection:
             row = writing.stored_row(self._database, connection, run_id)
@@ -132,7 +146,7 @@ class Folder:
                 return 0
             if row is None and snapshot is None:
                 return None if any(entry.kind != "writer" for entry in batch.entries) or damaged else 0
-            folded = _folded(connection, run_id, first)
+            folded = folded_until(connection, run_id, first)
             fresh = [entry.number for entry in batch.entries if entry.number > folded]
             last = max(fresh, default=folded)
             if snapshot and prepared and snapshot[0] > max(folded, -1 if row is None else row.folded):
@@ -140,7 +154,7 @@ class Folder:
                 row = writing.stored_row(self._database, connection, run_id)
             if row is None:
                 return None
-            writing.put_events(connection, row.number, [columns for number, columns in events if number > folded])
+            events.put(connection, row.number, [event for number, event in new_events if number > folded])
             moved = {"folded": max(last, row.folded), "heartbeat": max(heartbeat, row.heartbeat or 0)}
             connection.execute(run.update().where(run.c.number == row.number).values(**moved))
             note = self._database.insert(spool).values(run=row.number, first=first, folded=last)
@@ -155,18 +169,52 @@ class Folder:
         if path.parent != self._database.location.spool_folder:
             return  # somebody's own file, folded on request
         with contextlib.suppress(OSError), abandoned(path) as nobody_writes:
-            if nobody_writes and _last_end(path, end) == end:
-                path.unlink()
+            if nobody_writes and _last_end(path, end) == end and not may_live_elsewhere(self._database, path):
+                if self._stands(path):
+                    path.unlink()
                 self._read.pop(path, None)
 
+    def _stands(self, path: Path) -> bool:
+        """Whether what was folded has come to stay: it is on the disk, in the file that has the registry's name now."""
+        database = self._database
+        if not database.is_sqlite:
+            return True
+        database.flush()
+        asked = path.name.removesuffix(SUFFIX), first_number(path)
+        try:
+            anew = Database(database.location, mode="read", create=False)
+            with contextlib.closing(anew), anew.read() as connection:
+                return database.is_same_file() and folded_until(connection, *asked) == self._folded(*asked)
+        except RegistryError:
+            return False
 
-def _folded(connection: sa.Connection, run_id: str, first: int) -> int:
+
+def is_recorded(database: Database, path: Path) -> bool:
+    """Whether somebody writes this spool, as far as can be told from here.
+
+    Raises:
+        FileNotFoundError: there is no such spool.
+        OSError: it cannot be opened.
+    """
+    with abandoned(path) as nobody_writes:
+        return not nobody_writes or may_live_elsewhere(database, path)
+
+
+def may_live_elsewhere(database: Database, path: Path) -> bool:
+    """Whether another machine may write this spool although no lock of its writer is seen from here."""
+    if not database.on_network:
+        return False
+    return time.time() - path.stat().st_mtime < SILENT_SECONDS and is_written_elsewhere(path)
+
+
+def folded_until(connection: sa.Connection, run_id: str, first: int) -> int:
+    """The number of the last entry that is in the registry, of the spool with this first number; -1 for none."""
     query = sa.select(spool.c.folded).join(run).where(run.c.id == run_id, spool.c.first == first)
     number = connection.execute(query).scalar_one_or_none()
     return -1 if number is None else int(number)
 
 
-def _first_number(path: Path) -> int:
+def first_number(path: Path) -> int:
     """The number of a spool's first entry, which no other spool of its run has."""
     return next((entry.number for entry in read_spool(path)), -1)
 
@@ -187,15 +235,15 @@ def _last_snapshot(run_id: str, entries: list[SpoolEntry], damaged: list[bytes])
     return None
 
 
-def _events(entries: list[SpoolEntry], damaged: list[bytes]) -> list[tuple[int, dict[str, Any]]]:
-    events = []
+def _events(entries: list[SpoolEntry], damaged: list[bytes]) -> list[tuple[int, events.EventRow]]:
+    found = []
     for entry in entries:
         if entry.kind == "event":
             try:
-                events.append((entry.number, writing.event_columns(decode_event(entry.text))))
+                found.append((entry.number, events.row_of_text(entry.text)))
             except DocumentError:
                 damaged.append(_line(entry))
-    return events
+    return found
 
 
 def _line(entry: SpoolEntry) -> bytes:

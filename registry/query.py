@@ -11,27 +11,29 @@ from typing import Any, NamedTuple
 import sqlalchemy as sa
 
 from cardgen import corrections
-from cardgen.errors import AmbiguousRun, DocumentError, QueryError, RunNotFound
+from cardgen.errors import AmbiguousRun, DocumentError, RunNotFound
 from cardgen.record import LogEvent, Run
 from cardgen.registry import facts, rows
 from cardgen.registry.codec import decode_run, decode_value
 from cardgen.registry.engine import Database
-from cardgen.registry.tables import document, log_event, run
+from cardgen.registry.spool import touched_since
+from cardgen.registry.tables import document, fact, key, log_event, run
 from cardgen.registry.writing import LATEST, now
 
 LOST_AFTER_SECONDS = 60
 """A run that is `running` and whose heartbeat is older than this is `lost`."""
 
-STATUSES = ("running", "finished", "failed", "interrupted", "lost")
+NEWEST_FIRST = (run.c.created.desc().nulls_last(), run.c.number.desc())
+"""The order of a listing that is asked for no other."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunRow:
     """A run as a listing shows it, read without its document.
 
-    Texts are cut to 500 characters, with NUL and lone surrogates as escapes. `status` is one of `STATUSES`. `seconds`
-    is the wall-clock time of training. `metric` is the value of the primary metric of the last evaluation that names
-    one, `metric_name` its full key; `revision` counts the saves.
+    Texts are cut to 500 characters, with NUL and lone surrogates as escapes. `status` is one of
+    `language.binding.STATUSES`. `seconds` is the wall-clock time of training. `metric` is the value of the primary
+    metric of the last evaluation that names one, `metric_name` its full key; `revision` counts the saves.
     """
 
     id: str
@@ -54,7 +56,7 @@ class RunRow:
 
 
 COLUMNS = tuple(RunRow.__dataclass_fields__)
-"""The columns of a listing, each of which sorts it."""
+"""The columns of a row."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,72 +76,28 @@ class RunState:
     folded: int
 
 
-def status_column() -> sa.ColumnElement[str]:
-    """The status with `lost` derived, as of now."""
+def status_column(database: Database) -> sa.ColumnElement[str]:
+    """The status with `lost` derived, as of now: neither the registry nor a spool has heard of the recorder lately."""
     oldest = now() - LOST_AFTER_SECONDS * 1_000_000
     lost = sa.and_(run.c.status == "running", sa.func.coalesce(run.c.heartbeat, 0) < oldest)
+    spooling = touched_since(database.location.spool_folder, oldest / 1_000_000)
+    if spooling:
+        lost = sa.and_(lost, run.c.id.not_in(spooling))
     return sa.case((lost, "lost"), else_=run.c.status)
 
 
-def listed_columns() -> list[sa.ColumnElement[Any]]:
+def listed_columns(database: Database) -> list[sa.ColumnElement[Any]]:
     """The columns of a `RunRow`, in its order."""
-    return [status_column().label("status") if name == "status" else run.c[name] for name in COLUMNS]
+    return [status_column(database).label("status") if name == "status" else run.c[name] for name in COLUMNS]
 
 
-def to_row(found: sa.Row[Any]) -> RunRow:
-    """A row of `listed_columns` as a `RunRow`."""
+def to_row(found: Sequence[Any]) -> RunRow:
+    """The values of `listed_columns` as a `RunRow`."""
     values = dict(zip(COLUMNS, found, strict=False))
     for name in ("created", "started", "ended"):
         values[name] = rows.from_microseconds(values[name])
     values["tags"] = tuple(json.loads(values["tags"]))
     return RunRow(**values)
-
-
-def filtered(
-    database: Database,
-    query: sa.Select[Any],
-    *,
-    words: str | Sequence[str],
-    project: str | None,
-    group: str | None,
-    status: str | None,
-    since: dt.datetime | None,
-    order_by: str,
-    limit: int | None,
-) -> sa.Select[Any]:
-    """Add filters, order and limit to a query over `run`. All words must be found; hidden runs are left out.
-
-    Raises:
-        QueryError: an unknown status or column, or a limit below zero.
-    """
-    query = query.where(run.c.deleted.is_(None))
-    for word in words.split() if isinstance(words, str) else words:
-        query = query.where(database.contains(run.c.words, rows.folded(word)))
-    if project is not None:
-        query = query.where(run.c.project == rows.searchable(project))
-    if group is not None:
-        query = query.where(run.c.group == rows.searchable(group))
-    if status is not None:
-        if status not in STATUSES:
-            raise QueryError(f"there is no status {status!r:.80}", hint=f"use one of: {', '.join(STATUSES)}")
-        query = query.where(status_column() == status)
-    if since is not None:
-        query = query.where(run.c.created >= rows.microseconds(since))
-    if limit is not None:
-        if limit < 0:
-            raise QueryError(f"the limit is {limit}", hint="use 0 or more")
-        query = query.limit(min(limit, (1 << 63) - 1))
-    return query.order_by(*_order(order_by))
-
-
-def _order(order_by: str) -> list[sa.ColumnElement[Any]]:
-    name, down = order_by.removeprefix("-"), order_by.startswith("-")
-    if name not in COLUMNS:
-        raise QueryError(f"runs have no column {name!r:.80}", hint=f"sort by one of: {', '.join(COLUMNS)}")
-    column = status_column() if name == "status" else run.c[name]
-    if down:
-        return [column.desc().nulls_last(), run.c.number.desc()]
-    return [column.asc().nulls_last(), run.c.number.asc()]
 
 
 class Found(NamedTuple):
@@ -162,7 +120,7 @@ def find(connection: sa.Connection, reference: str, *, hidden: bool = False) -> 
         query = query.where(run.c.deleted.is_(None))
     if reference == LATEST:
         newest = query.where(run.c.status == "finished", run.c.origin == "captured", run.c.deleted.is_(None))
-        found = connection.execute(newest.order_by(*_order("-created")).limit(1)).one_or_none()
+        found = connection.execute(newest.order_by(*NEWEST_FIRST).limit(1)).one_or_none()
         if found is None:
             raise RunNotFound(reference, hint="no recorded run has finished yet: see `cardgen runs list`")
         return Found(*found)
@@ -186,6 +144,21 @@ def _starts_or_ends(column: sa.Column[str], text: str) -> sa.ColumnElement[bool]
     size = sa.func.length(column)
     ends = sa.and_(size >= length, sa.func.substr(column, size - length + 1) == text)
     return sa.or_(sa.func.substr(column, 1, length) == text, ends)
+
+
+def is_hidden(connection: sa.Connection, run_id: str) -> bool:
+    """Whether a deleted run has this id."""
+    query = sa.select(run.c.number).where(run.c.id == rows.searchable(run_id), run.c.deleted.is_not(None))
+    return connection.execute(query).first() is not None
+
+
+def having(connection: sa.Connection, kind: str, name: str, text: str, limit: int) -> list[str]:
+    """The ids of the newest runs that have a fact of this text; hidden ones are left out."""
+    wanted = sa.and_(key.c.kind == kind, key.c.name == name, fact.c.text == rows.searchable(text))
+    joined = run.join(fact, fact.c.run == run.c.number).join(key, key.c.number == fact.c.key)
+    query = sa.select(run.c.id).select_from(joined).where(wanted, run.c.deleted.is_(None)).distinct()
+    query = query.add_columns(run.c.number, run.c.created)
+    return [row.id for row in connection.execute(query.order_by(*NEWEST_FIRST).limit(limit))]
 
 
 def stored_run(connection: sa.Connection, found: Found) -> Run:
@@ -212,10 +185,10 @@ def decoded(name: str, text: str | None) -> Run:
         raise type(error)(f"run {name}: {error}", hint=hint) from error
 
 
-def state(connection: sa.Connection, number: int) -> RunState:
+def state(database: Database, connection: sa.Connection, number: int) -> RunState:
     """The state of a run."""
     events = sa.select(sa.func.count()).where(log_event.c.run == number).scalar_subquery()
-    columns = [run.c.id, run.c.name, status_column(), run.c.heartbeat, events, run.c.revision, run.c.folded]
+    columns = [run.c.id, run.c.name, status_column(database), run.c.heartbeat, events, run.c.revision, run.c.folded]
     found = connection.execute(sa.select(*columns).where(run.c.number == number)).one()
     run_id, name, status, heartbeat, count, revision, folded = found
     return RunState(
@@ -231,16 +204,17 @@ def state(connection: sa.Connection, number: int) -> RunState:
 
 def events(connection: sa.Connection, number: int) -> list[LogEvent]:
     """The log of a run, in order."""
-    query = sa.select(log_event).where(log_event.c.run == number).order_by(log_event.c.seq)
+    names = ("seq", "kind", "step", "epoch", "segment", "values", "at")
+    query = sa.select(*(log_event.c[name] for name in names)).where(log_event.c.run == number)
     return [
         LogEvent(
-            seq=row.seq,
-            kind=row.kind,
-            step=row.step,
-            epoch=None if row.epoch is None else decode_value(row.epoch),
-            segment=row.segment,
-            values=decode_value(row.values),
-            at=rows.from_microseconds(row.at),
+            seq=seq,
+            kind=kind,
+            step=step,
+            epoch=None if epoch is None else decode_value(epoch),
+            segment=segment,
+            values=decode_value(values),
+            at=rows.from_microseconds(at),
         )
-        for row in connection.execute(query)
+        for seq, kind, step, epoch, segment, values, at in connection.execute(query.order_by(log_event.c.seq))
     ]

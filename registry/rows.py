@@ -10,13 +10,18 @@ from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 from cardgen.identity import speakable
+from cardgen.jobs import job_key
 from cardgen.record import Displayed, Evaluation, Opaque, Run
+from cardgen.standing import standing_evaluations
 
 NAME_LIMIT = 200
 """Characters of a name; a longer one is cut."""
 
 TEXT_LIMIT = 500
 """Characters of a text that a listing shows or a search looks at: an index row of PostgreSQL has a limit."""
+
+DATASET_FIELDS = ("role", "name", "hub_id", "revision", "split", "size", "column")
+"""What can be asked of data sets; `column` is the name of any column."""
 
 _UNSTORABLE = re.compile("[\0\ud800-\udfff]")
 _EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
@@ -64,9 +69,9 @@ def run_columns(run: Run) -> dict[str, Any]:
         "created": microseconds(run.created),
         "started": microseconds(run.started),
         "ended": microseconds(run.ended),
-        "seconds": None if run.durations is None else _number(run.durations.total_seconds),
+        "seconds": None if run.durations is None else number(run.durations.total_seconds),
         "metric_name": None if metric is None else searchable(metric[0]),
-        "metric": None if metric is None else _number(metric[1]),
+        "metric": None if metric is None else number(metric[1]),
         "words": "\n".join(folded(text) for text in named if text),
     }
 
@@ -78,7 +83,7 @@ def folded(text: str) -> str:
 
 def primary_metric(run: Run) -> tuple[str, Any] | None:
     """Full key and value of the primary metric of the last evaluation that names one."""
-    for evaluation in reversed(run.evaluations):
+    for evaluation in reversed(standing_evaluations(run)):
         key = _primary_key(evaluation)
         if key is not None:
             return key, evaluation.metrics[key]
@@ -112,7 +117,7 @@ def facts(run: Run) -> list[Fact]:
             continue
         key = (kind, searchable(name if isinstance(name, str) else repr(name)))
         position = counts[key] = counts.get(key, -1) + 1
-        rows.append(Fact(*key, position, _number(value), _text(value)))
+        rows.append(Fact(*key, position, number(value), _text(value)))
     return rows
 
 
@@ -122,24 +127,30 @@ def _values(run: Run) -> Iterator[tuple[str, Any, Any]]:
     if run.hyperparameters is not None:
         for name, value in run.hyperparameters.values.items():
             yield "params", name, "None" if value is None else value
-    for evaluation in run.evaluations:
+    for evaluation in standing_evaluations(run):
         yield "run", "evaluator", evaluation.evaluator
         for name, value in evaluation.metrics.items():
             yield "metrics", name, value
     for dataset in run.datasets:
-        for name in ("role", "name", "hub_id", "revision", "split", "size"):
+        for name in DATASET_FIELDS[:-1]:
             yield "dataset", name, getattr(dataset, name)
         for column in dataset.columns:
-            yield "dataset", "column", column.name
+            yield "dataset", DATASET_FIELDS[-1], column.name
         if dataset.loss is not None:
             yield "run", "loss", dataset.loss.name
     for name, version in run.environment.versions.items():
         yield "versions", name, version
+    if run.durations is not None and isinstance(run.durations.total_seconds, Displayed):
+        yield "run", "seconds", run.durations.total_seconds  # else the column says it all
+    yield "run", "job", job_key(run.environment.scheduler)
+    for point in run.checkpoints:
+        yield "run", "weights", point.weights
 
 
-def _number(value: Any) -> float | None:
+def number(value: Any) -> float | None:
+    """The number that a value is compared as, a 64-bit float; None for NaN, truth values and what is no number."""
     if type(value) is float:
-        return value if math.isfinite(value) else None
+        return None if math.isnan(value) else value
     if type(value) is str:
         return None
     if isinstance(value, Displayed):
@@ -147,10 +158,10 @@ def _number(value: Any) -> float | None:
     if isinstance(value, bool) or not isinstance(value, (int, float)):
         return None
     try:
-        number = float(value)
+        found = float(value)
     except OverflowError:
         return None
-    return number if math.isfinite(number) else None
+    return None if math.isnan(found) else found
 
 
 def _text(value: Any) -> str | None:
@@ -158,7 +169,7 @@ def _text(value: Any) -> str | None:
         return searchable(value.text)
     if isinstance(value, str):
         return searchable(value)
-    if _number(value) is not None:
+    if number(value) is not None:
         return None
     if isinstance(value, int) and value.bit_length() > 1024:
         return hex(value)[:TEXT_LIMIT]

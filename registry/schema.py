@@ -9,6 +9,7 @@ Nothing of somebody else is taken for a registry: other tables, views or trigger
 
 from __future__ import annotations
 
+import functools
 import os
 import re
 import sqlite3
@@ -21,10 +22,17 @@ import sqlalchemy as sa
 from cardgen.errors import NotARegistry, RegistryBusy, RegistryNotFound, SchemaTooNew, SchemaTooOld
 from cardgen.registry.engine import Database
 from cardgen.registry.faults import translated
+from cardgen.registry.location import parse_location
 from cardgen.registry.tables import metadata, version
+from cardgen.settings import load_settings
 
-REVISION = "0001"
+REVISION = "0002"
 """The revision that this version of cardgen reads and writes: the last one in `migrations/versions`."""
+
+FIRST_TABLES = frozenset(
+    ("run", "document", "key", "fact", "log_event", "spool", "card_text", "human_fact", "audit", version.name)
+)
+"""What a registry of any revision has."""
 
 SCRIPTS = "cardgen.registry:migrations"
 _ADVISORY_LOCK = 0x63617264  # "card"
@@ -62,6 +70,30 @@ def ensure_schema(database: Database, *, create: bool) -> None:
                 else "upgrade it when nobody records: cardgen registry upgrade",
             )
         upgrade(database)
+    database.check = functools.partial(_check_unchanged, database)
+
+
+def upgrade_registry(url: str | os.PathLike[str] | None = None) -> tuple[str, str]:
+    """Bring a registry, also one on a server, to this version's schema.
+
+    Returns:
+        the schema before and after.
+
+    Raises:
+        RegistryNotFound: there is none.
+        SchemaTooNew: it is newer than this cardgen.
+        RegistryBusy: a run is being recorded by an older cardgen.
+    """
+    location = parse_location(load_settings().registry if url is None else url)
+    database = Database(location, mode="write", create=False)
+    try:
+        before = stored_revision(database)
+        if before is not None and _order(before, database) < _order(REVISION, database):
+            upgrade(database)
+        ensure_schema(database, create=False)
+        return before or REVISION, REVISION
+    finally:
+        database.close()
 
 
 def stored_revision(database: Database) -> str | None:
@@ -95,6 +127,22 @@ def upgrade(database: Database) -> None:
         config.set_main_option("script_location", SCRIPTS)
         config.attributes["connection"] = connection
         command.upgrade(config, REVISION)
+
+
+def _check_unchanged(database: Database, connection: sa.Connection) -> None:
+    """Keep an older cardgen, which goes on recording, from writing what a newer one has upgraded meanwhile.
+
+    Raises:
+        SchemaTooNew: the registry was upgraded since it was opened.
+    """
+    if not database.is_sqlite:  # an upgrade waits for this transaction, and this one for an upgrade
+        connection.execute(sa.select(sa.func.pg_advisory_xact_lock_shared(_ADVISORY_LOCK)))
+    found = connection.exec_driver_sql(f"SELECT version_num FROM {version.name}").scalars().all()
+    if found != [REVISION]:
+        raise SchemaTooNew(
+            f"the registry {_place(database)} was upgraded to schema {', '.join(found)} while it was open",
+            hint="it is written with the newer cardgen from now on; what was recorded meanwhile waits in its spool",
+        )
 
 
 def _create(database: Database) -> str:
@@ -139,9 +187,10 @@ def _revision(database: Database, connection: sa.Connection) -> str | None:
             f"{_place(database)} is a database of something else: it has {', '.join(other)[:200]}",
             hint="name another file" if database.is_sqlite else "give the registry a database or schema of its own",
         )
-    if revisions[0] == REVISION and ours - tables:
+    missing = set() if newer else (ours if revisions[0] == REVISION else FIRST_TABLES) - tables
+    if missing:
         raise NotARegistry(
-            f"{_place(database)} is damaged: it lacks {', '.join(sorted(ours - tables))}", hint="restore a backup of it"
+            f"{_place(database)} is damaged: it lacks {', '.join(sorted(missing))}", hint="restore a backup of it"
         )
     return str(revisions[0])
 

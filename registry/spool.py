@@ -25,11 +25,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, cast
 
-from cardgen.errors import FileProblem, RegistryFull, SettingsError
+from cardgen.errors import DocumentError, FileProblem, RegistryFull, SettingsError
 from cardgen.identity import is_run_id
 from cardgen.record import LogEvent, Run
-from cardgen.registry.codec import DOCUMENT_VERSION, encode_event, encode_run, encode_value
+from cardgen.registry.codec import DOCUMENT_VERSION, decode_value, encode_event, encode_run, encode_value
 from cardgen.registry.location import parse_location
+from cardgen.registry.lockfile import this_machine
 
 try:
     import fcntl
@@ -37,8 +38,12 @@ except ImportError:  # Windows: nobody can be seen to live, so spools stay until
     fcntl = None  # type: ignore[assignment]
 
 SUFFIX = ".jsonl"
+LINE_LIMIT = 1 << 28
+"""Bytes of a line: far more than any document has, and few enough to be held in memory."""
+
 _LINE = re.compile(rb'\{"entry":(\d{1,18}),"(run|event|writer)":(.+)\}\r?\n', re.DOTALL)
 _LOCK_SECONDS = 2.0
+_GLANCE_SECONDS = 0.2  # whoever folds holds a spool's lock for a moment
 
 
 def spool_folder(url: str | os.PathLike[str]) -> Path:
@@ -67,14 +72,15 @@ class SpoolWriter:
         self.path = Path(folder) / (run_id + SUFFIX)
         self._mutex = threading.Lock()
         self._file: int | None = None
+        self._pid = os.getpid()
         try:
             make_private_folder(self.path.parent)
             self._file = _open_locked(self.path)
             self._torn = _has_torn_end(self._file)
             last = max((entry.number for entry in read_spool(self.path)), default=-1)
             self._next = max(last + 1, after + 1, time.time_ns() // 1000)
-            writer = {"document_version": DOCUMENT_VERSION, "pid": os.getpid(), "host": socket.gethostname()}
-            self._write("writer", encode_value(writer))
+            writer = {"document_version": DOCUMENT_VERSION, "pid": self._pid, "host": socket.gethostname()}
+            self._write("writer", encode_value({**writer, "machine": this_machine()}))
         except OSError as error:  # FileProblem is one, too
             self.close()
             raise error if isinstance(error, FileProblem) else _problem(self.path, error) from error
@@ -95,8 +101,16 @@ class SpoolWriter:
         """Write one log event; raises what `snapshot` does."""
         self._write("event", encode_event(event))
 
+    def touch(self) -> None:
+        """Say that the recorder is alive, where no registry can be told: the time of the file is its heartbeat."""
+        with self._mutex, contextlib.suppress(OSError):
+            if self._file is not None:
+                os.utime(self._file)
+
     def close(self) -> None:
-        """Release the file; closing again does nothing."""
+        """Release the file; closing again does nothing, and so does closing it in a forked child."""
+        if self._pid != os.getpid():
+            return  # the lock belongs to the parent: giving it back here would take it from there
         with self._mutex:
             if self._file is not None:
                 with contextlib.suppress(OSError):
@@ -106,20 +120,30 @@ class SpoolWriter:
                 self._file = None
 
     def _write(self, kind: str, text: str) -> None:
+        if self._pid != os.getpid():
+            raise FileProblem(f"{self.path} is written by process {self._pid}, and not by its forked children")
         with self._mutex:
             if self._file is None:
                 raise FileProblem(f"{self.path} is closed")
             start = "\n" if self._torn else ""
             number, self._next = self._next, self._next + 1  # first: an interrupt must not let a number come twice
             line = f'{start}{{"entry":{number},"{kind}":{text}}}\n'.encode("ascii")
+            written = 0
             try:
-                written = os.write(self._file, line)
                 while written < len(line):  # a disk that is nearly full takes a part; the rest then says why
                     written += os.write(self._file, line[written:])
             except OSError as error:
-                self._torn = True
+                self._take_back(written)
                 raise _problem(self.path, error) from error
             self._torn = False
+
+    def _take_back(self, count: int) -> None:
+        """Remove the last bytes: they are of an entry that was not accepted."""
+        assert self._file is not None
+        try:
+            os.ftruncate(self._file, os.fstat(self._file).st_size - count)
+        except OSError:
+            self._torn = self._torn or count > 0
 
 
 def _unlock(file: int) -> None:
@@ -162,8 +186,8 @@ def scan_spool(path: Path, start: int = 0) -> Iterator[SpoolEntry | DamagedLine]
     end = start
     with open(os.open(path, os.O_RDONLY | os.O_CLOEXEC | getattr(os, "O_NOFOLLOW", 0)), "rb") as file:
         file.seek(start)
-        for line in file:
-            if not line.endswith(b"\n"):
+        while line := file.readline(LINE_LIMIT):
+            if not line.endswith(b"\n") and len(line) < LINE_LIMIT:
                 return
             end += len(line)
             match = _LINE.fullmatch(line)
@@ -175,19 +199,73 @@ def scan_spool(path: Path, start: int = 0) -> Iterator[SpoolEntry | DamagedLine]
                 yield SpoolEntry(int(match[1]), kind, match[3].decode(), end)
 
 
+def is_written_elsewhere(path: Path) -> bool:
+    """Whether the last writer of a spool was on another machine, whose locks may be unknown here.
+
+    Raises:
+        OSError: it cannot be read.
+    """
+    last: object = None
+    for entry in read_spool(path):
+        if entry.kind == "writer":
+            with contextlib.suppress(DocumentError):
+                last = decode_value(entry.text)
+    return isinstance(last, dict) and last.get("machine") != this_machine()
+
+
+def writer_lives(path: Path) -> bool | None:
+    """Whether a process of this machine has a spool open for writing; None where locks do not tell."""
+    if fcntl is None:
+        return None
+    deadline = time.monotonic() + _GLANCE_SECONDS
+    while True:
+        try:
+            file = os.open(path, os.O_RDONLY | os.O_CLOEXEC | getattr(os, "O_NOFOLLOW", 0))
+        except OSError:
+            return False
+        try:
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+            return False
+        except BlockingIOError:
+            if time.monotonic() > deadline:
+                return True
+        except OSError:
+            return None
+        finally:
+            os.close(file)
+        time.sleep(0.02)
+
+
 @contextlib.contextmanager
 def abandoned(path: Path) -> Iterator[bool]:
     """Whether no writer has this spool open; if so, none can open it inside the block."""
     if fcntl is None:
         yield False
         return
-    with open(os.open(path, os.O_RDONLY | os.O_CLOEXEC | getattr(os, "O_NOFOLLOW", 0)), "rb") as file:
+    flags = os.O_CLOEXEC | getattr(os, "O_NOFOLLOW", 0)
+    try:
+        opened = os.open(path, os.O_RDWR | flags)  # NFS has exclusive locks for those only who may write
+    except PermissionError:
+        opened = os.open(path, os.O_RDONLY | flags)
+    with open(opened, "rb") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
             yield False
         else:
             yield True
+
+
+def touched_since(folder: Path, time: float) -> list[str]:
+    """The ids of the runs whose spools in `folder` were written or touched at `time` (seconds since 1970) or later."""
+    found = []
+    with contextlib.suppress(OSError), os.scandir(folder) as files:
+        for file in files:
+            with contextlib.suppress(OSError):
+                run_id = file.name.removesuffix(SUFFIX)
+                if run_id != file.name and is_run_id(run_id) and file.stat(follow_symlinks=False).st_mtime >= time:
+                    found.append(run_id)
+    return sorted(found)
 
 
 def make_private_folder(folder: Path) -> None:

@@ -8,30 +8,37 @@ registry for writing finishes what a killed or offline recorder left.
 from __future__ import annotations
 
 import contextlib
-import datetime as dt
+import dataclasses
 import logging
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Literal, cast
+from types import EllipsisType, TracebackType
+from typing import Any, Literal, Unpack, cast, overload
 
 import sqlalchemy as sa
 
 from cardgen import corrections
 from cardgen.corrections import Value
-from cardgen.errors import CardgenError, DocumentError, RegistryBusy, RunNotFound
+from cardgen.errors import CardgenError, DocumentError, EditConflict, RegistryBusy, RunNotFound
 from cardgen.record import LogEvent, Model, Run
-from cardgen.registry import facts, query, texts, writing
+from cardgen.registry import facts, filesystem, keys, listing, query, texts, writing
 from cardgen.registry.engine import BUSY_SECONDS, Database
-from cardgen.registry.folding import DAMAGED_SUFFIX, Folder
+from cardgen.registry.events import event_row
+from cardgen.registry.events import put as put_events
+from cardgen.registry.folding import DAMAGED_SUFFIX, Folder, is_recorded
+from cardgen.registry.ingesting import Ingested, ingest
+from cardgen.registry.keys import KeyUse
 from cardgen.registry.location import parse_location
+from cardgen.registry.pages import Asked, Filters, Page
+from cardgen.registry.publications import Publications
 from cardgen.registry.query import RunRow, RunState
 from cardgen.registry.schema import ensure_schema, stored_revision
 from cardgen.registry.spool import SUFFIX
 from cardgen.registry.tables import document, fact, log_event, metadata, run
 from cardgen.registry.texts import CardText
+from cardgen.registry.verifying import Progress, Verification, Verifier
 from cardgen.settings import load_settings
 
 logger = logging.getLogger("cardgen.registry")
@@ -42,7 +49,9 @@ class RegistryStatus:
     """What a registry is and holds.
 
     `runs` are the visible ones, `deleted` the hidden ones, `events` all log events; `size` is in bytes.
-    `pending_spools` hold entries that are not folded yet, `damaged_spools` had entries that could not be read.
+    `pending_spools` hold entries that are not folded yet, `orphan_spools` are those of them that nobody writes any
+    more; `damaged_spools` had entries that could not be read.
+    `network` is the kind of network file system that it is on, None for a local one and for a server.
     """
 
     engine: str
@@ -55,6 +64,8 @@ class RegistryStatus:
     pending_spools: int
     damaged_spools: int
     writable: bool
+    orphan_spools: int = 0
+    network: str | None = None
 
 
 class Registry:
@@ -66,12 +77,13 @@ class Registry:
         *,
         mode: Literal["read", "write"] = "write",
         create: bool = True,
+        fold: bool = True,
         busy_seconds: float = BUSY_SECONDS,
     ) -> None:
         """Open a registry; the default is the one that the settings name.
 
-        `write` makes what is missing (with `create`), upgrades an older file and folds pending spools; `read` does
-        nothing of it. `busy_seconds` is how long to wait for another process's lock.
+        `write` makes what is missing (with `create`), upgrades an older file and folds pending spools (with `fold`);
+        `read` does nothing of it. `busy_seconds` is how long to wait for another process's lock.
 
         Raises:
             SettingsError: the URL cannot be right.
@@ -85,9 +97,10 @@ class Registry:
         self._database = Database(self._location, mode=mode, create=create, busy_seconds=busy_seconds)
         self._keys: writing.Keys = {}
         self._folder = Folder(self._database, self._keys)
+        self.publications = Publications(self._database)
         try:
             ensure_schema(self._database, create=create)
-            if mode == "write":
+            if mode == "write" and fold:
                 self._fold_pending()
         except BaseException:
             self.close()
@@ -162,6 +175,27 @@ class Registry:
                 raise RunNotFound(reference)
             return writing.put_facts(self._database, connection, row, query.recorded_run(connection, found), checked)
 
+    def change(self, reference: str, change: Callable[[Run], Run]) -> Run:
+        """Change the record of a run, in one transaction: of several processes that do so, none undoes another's.
+
+        Args:
+            reference: any that `run` takes.
+            change: from what was recorded, without what people set, to what is to stand; quick, and without effects.
+
+        Returns:
+            the run as it is read from now on.
+
+        Raises:
+            RunNotFound, AmbiguousRun, DocumentError: as `run` does.
+        """
+        with self._database.write() as connection:
+            found = query.find(connection, reference)
+            row = writing.stored_row(self._database, connection, found.id)
+            if row is None:
+                raise RunNotFound(reference)
+            changed = dataclasses.replace(change(query.recorded_run(connection, found)), id=found.id, name=row.name)
+            return writing.put_record(self._database, connection, row, changed)
+
     def append(self, run_id: str, events: Iterable[LogEvent]) -> int:
         """Append log events; those whose `seq` the run has already are passed over.
 
@@ -172,12 +206,27 @@ class Registry:
             RunNotFound: no run has this id.
             DocumentError: an event cannot be stored; then none of them is.
         """
-        columns = [writing.event_columns(event) for event in events]
+        new = [event_row(event) for event in events]
         with self._database.write() as connection:
             row = writing.stored_row(self._database, connection, run_id)
             if row is None:
                 raise RunNotFound(run_id)
-            return writing.put_events(connection, row.number, columns)
+            return put_events(connection, row.number, new)
+
+    def replace_log(self, run_id: str, events: Iterable[LogEvent]) -> None:
+        """Put another log in the place of a run's: that of an imported run of which more is known by now.
+
+        Raises:
+            RunNotFound: no run has this id.
+            DocumentError: an event cannot be stored; then the log stays.
+        """
+        new = [event_row(event) for event in events]
+        with self._database.write() as connection:
+            row = writing.stored_row(self._database, connection, run_id)
+            if row is None:
+                raise RunNotFound(run_id)
+            connection.execute(log_event.delete().where(log_event.c.run == row.number))
+            put_events(connection, row.number, new)
 
     def heartbeat(self, run_id: str) -> None:
         """Say that the recorder of a run is alive.
@@ -203,20 +252,53 @@ class Registry:
         """
         return self._folder.fold(Path(os.path.abspath(spool)))
 
+    def ingest(self, places: Iterable[str | os.PathLike[str]] = ()) -> list[Ingested]:
+        """Fold the spools at these places, files or folders of them, each once however often; without any, its own.
+
+        Raises:
+            FileProblem: one of the places is not there; nothing is folded then.
+            RegistryError: the registry cannot be written.
+        """
+        paths = [Path(os.path.abspath(place)) for place in places]
+        return list(ingest(self._database, self._folder, paths))
+
+    def verify(self, *, repair: bool = False, progress: Progress | None = None) -> Verification:
+        """Look whether file, rows, documents, logs and what lies beside are whole; `repair` mends what it can.
+
+        Repairing takes no fact away: what cannot be mended is among the findings. Open the registry with `fold=False`
+        to have pending spools among the findings, too. `progress` is called after every some runs.
+
+        Raises:
+            RegistryError: the registry cannot be read or, with `repair`, not be written.
+        """
+        return Verifier(self._database, self._folder, repair=repair, progress=progress).verify()
+
     def save_card_text(
-        self, run_id: str, target: str, *, base: str, text: str, deleted: Iterable[str] = (), action: str | None = None
+        self,
+        run_id: str,
+        target: str,
+        *,
+        base: str,
+        text: str,
+        deleted: Iterable[str] = (),
+        action: str | None = None,
+        instead_of: CardText | EllipsisType | None = ...,
     ) -> None:
         """Keep what a card was rendered as and how it stands at a place (`run` is the run's own text).
 
-        `action` is what the audit calls it; None writes no audit.
+        `action` is what the audit calls it; None writes no audit. `instead_of` is the pair that was read before (None
+        for none): where another one stands by now, nothing is written.
 
         Raises:
             RunNotFound: no run has this id.
+            EditConflict: another pair stands than `instead_of`.
         """
         with self._database.write() as connection:
             row = writing.stored_row(self._database, connection, run_id)
             if row is None:
                 raise RunNotFound(run_id)
+            if instead_of is not ... and texts.find(connection, run_id, target) != instead_of:
+                raise EditConflict(f"the text of {row.name} was changed by somebody else", hint="edit it again")
             texts.put(self._database, connection, row.number, target, base=base, text=text, deleted=deleted)
             if action is not None:
                 writing.note(connection, action, row.id, row.name, target)
@@ -276,10 +358,20 @@ class Registry:
         with self._database.read() as connection:
             return facts.of(connection, query.find(connection, reference).number)
 
+    def is_deleted(self, run_id: str) -> bool:
+        """Whether there was a run of this id that somebody hid or purged: what is recorded under it is not shown."""
+        with self._database.read() as connection:
+            return query.is_hidden(connection, run_id) or writing.is_purged(connection, run_id)
+
+    def having(self, kind: str, name: str, text: str, *, limit: int = 100) -> list[str]:
+        """The ids of the newest runs with a fact of this text, such as `run`, `weights`, SHA256 (see `rows.facts`)."""
+        with self._database.read() as connection:
+            return query.having(connection, kind, name, text, limit)
+
     def state(self, run_id: str) -> RunState:
         """Status, heartbeat and counts of a run; `run_id` may be any reference that `run` takes."""
         with self._database.read() as connection:
-            return query.state(connection, query.find(connection, run_id).number)
+            return query.state(self._database, connection, query.find(connection, run_id).number)
 
     def card_text(self, run_id: str | None, target: str) -> CardText | None:
         """The pair of a run at a place; without a run the newest one there, of whichever run. None if there is none."""
@@ -288,76 +380,105 @@ class Registry:
 
     def runs(
         self,
-        words: str | Sequence[str] = (),
+        query: str = "",
         *,
-        project: str | None = None,
-        group: str | None = None,
-        status: str | None = None,
-        since: dt.datetime | None = None,
         order_by: str = "-created",
         limit: int | None = None,
-    ) -> list[Run]:
-        """The runs that match all filters, whole.
+        after: str | None = None,
+        **filters: Unpack[Filters],
+    ) -> Page[Run]:
+        """The runs that a query finds, whole.
 
         Args:
-            words: each must stand, in any case, in name, title, project, base model or a tag. A string is split at
-                white space.
-            project, group: exactly this one.
-            status: one of `query.STATUSES`, `lost` included.
-            since: created then or later; without a zone it is UTC.
-            order_by: a column of `RunRow`, with `-` descending; what lacks it comes last.
+            query: in the language of docs/queries.md: `metrics.ndcg@10 > 0.88 and loss ~ ranking nli`. Empty is all.
+            order_by: any key, with `-` descending; what lacks it comes last, equals are in the order of saving.
             limit: at most so many.
+            after: the `next` of the page before, asked with the same query and order.
+            filters: `project`, `group`, `status`, `since`, see `cardgen.registry.pages.Filters`.
+
+        Returns:
+            a list with `next`, the cursor of the following page, None at the end.
 
         Raises:
-            QueryError: an unknown status or column, or a limit below zero.
+            QueryError: a query, key, filter, limit or cursor that cannot be right; `position` is its character.
             DocumentError: a document cannot be decoded; `listing` does not need it.
         """
-        select = sa.select(run.c.number, run.c.name, document.c.text).join(document, document.c.run == run.c.number)
-        select = query.filtered(
-            self._database,
-            select,
-            words=words,
-            project=project,
-            group=group,
-            status=status,
-            since=since,
-            order_by=order_by,
-            limit=limit,
-        )
-        with self._database.read() as connection:
-            found = connection.execute(select).all()
-            human = facts.of_many(connection, [row.number for row in found])
-        return [corrections.apply(query.decoded(row.name, row.text), human.get(row.number, {})) for row in found]
+        return listing.runs(self._database, Asked(query, filters, order_by, limit, after))
+
+    @overload
+    def listing(
+        self,
+        query: str = "",
+        *,
+        columns: None = None,
+        order_by: str = "-created",
+        limit: int | None = None,
+        after: str | None = None,
+        **filters: Unpack[Filters],
+    ) -> Page[RunRow]: ...
+
+    @overload
+    def listing(
+        self,
+        query: str = "",
+        *,
+        columns: Sequence[str],
+        order_by: str = "-created",
+        limit: int | None = None,
+        after: str | None = None,
+        **filters: Unpack[Filters],
+    ) -> Page[dict[str, Any]]: ...
 
     def listing(
         self,
-        words: str | Sequence[str] = (),
+        query: str = "",
         *,
-        project: str | None = None,
-        group: str | None = None,
-        status: str | None = None,
-        since: dt.datetime | None = None,
+        columns: Sequence[str] | None = None,
         order_by: str = "-created",
         limit: int | None = None,
-    ) -> list[RunRow]:
-        """What `runs` finds, as the rows of a listing, without reading the documents."""
-        select = query.filtered(
-            self._database,
-            sa.select(*query.listed_columns()),
-            words=words,
-            project=project,
-            group=group,
-            status=status,
-            since=since,
-            order_by=order_by,
-            limit=limit,
-        )
+        after: str | None = None,
+        **filters: Unpack[Filters],
+    ) -> Page[RunRow] | Page[dict[str, Any]]:
+        """What `runs` finds, without reading the documents: rows, or with `columns` the values of any keys.
+
+        With `columns` each row is a dictionary with `id` and these keys. None is a missing value, a tuple several; a
+        number that is only known as it was displayed is a `Displayed`.
+        """
+        asked = Asked(query, filters, order_by, limit, after)
+        if columns is None:
+            return listing.run_rows(self._database, asked)
+        return listing.shown(self._database, asked, columns)
+
+    def iterate(
+        self,
+        query: str = "",
+        *,
+        columns: Sequence[str],
+        order_by: str = "-created",
+        after: str | None = None,
+        **filters: Unpack[Filters],
+    ) -> Iterator[dict[str, Any]]:
+        """What `listing` with `columns` finds, however much, read page after page while it is asked for."""
+        return listing.stream(self._database, Asked(query, filters, order_by, after=after), columns)
+
+    def key_uses(self, prefix: str = "") -> list[KeyUse]:
+        """The keys that can be asked and begin so, with what their values are and how many runs have them."""
         with self._database.read() as connection:
-            return [query.to_row(found) for found in connection.execute(select)]
+            return keys.used(connection, prefix)
+
+    def key_names(self, prefix: str = "") -> list[str]:
+        """The keys that begin so, without a look at the runs: for a shell that completes."""
+        with self._database.read() as connection:
+            return keys.names(connection, prefix)
+
+    def key_values(self, key: str, prefix: str = "", *, limit: int = 100) -> list[str]:
+        """The texts of a key that begin so, as a query takes them; QueryError if there is no such key."""
+        with self._database.read() as connection:
+            return keys.values(connection, key, prefix, limit)
 
     def status(self) -> RegistryStatus:
         """What this registry is and holds."""
-        spools = self._spools()
+        pending = [spool for spool in self._spools() if self._folder.pending(spool)]
         with self._database.read() as connection:
             all_runs, hidden = connection.execute(sa.select(sa.func.count(), sa.func.count(run.c.deleted))).one()
             events = connection.execute(sa.select(sa.func.count()).select_from(log_event)).scalar_one()
@@ -370,13 +491,21 @@ class Registry:
             deleted=hidden,
             events=events,
             size=size,
-            pending_spools=sum(self._folder.pending(spool) for spool in spools),
+            pending_spools=len(pending),
+            orphan_spools=sum(not self._is_recorded(spool) for spool in pending),
             damaged_spools=len(list(self._location.spool_folder.glob(f"*{DAMAGED_SUFFIX}"))),
             writable=self._writable(),
+            network=None if self._location.path is None else filesystem.network_type(self._location.path),
         )
 
     def _spools(self) -> list[Path]:
         return sorted(self._location.spool_folder.glob(f"*{SUFFIX}"))
+
+    def _is_recorded(self, spool: Path) -> bool:
+        try:
+            return is_recorded(self._database, spool)
+        except OSError:  # it is folded already, or another user's: then this one cannot say
+            return True
 
     def _fold_pending(self) -> None:
         """Fold what is left of others. It is no reason not to open: what cannot be folded now waits and is said."""

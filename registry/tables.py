@@ -118,6 +118,20 @@ log_event = sa.Table(
 )
 """`epoch` and `values` are tagged JSON: an epoch of 1 is not one of 1.0."""
 
+history = sa.Table(
+    "history",
+    metadata,
+    sa.Column("key", Number, sa.ForeignKey(key.c.number), primary_key=True, autoincrement=False),
+    sa.Column("run", Number, sa.ForeignKey(run.c.number, ondelete="CASCADE"), primary_key=True, autoincrement=False),
+    sa.Column("lowest", sa.Double),
+    sa.Column("highest", sa.Double),
+    sa.Column("last", sa.Double),
+    sa.Column("seq", sa.BigInteger, nullable=False),
+    sa.Index("ix_history_run", "run"),
+    sqlite_with_rowid=False,
+)
+"""What a log says of each of its names (kind `log`): follows from `log_event`, so that a query reads no log."""
+
 spool = sa.Table(
     "spool",
     metadata,
@@ -165,6 +179,60 @@ audit = sa.Table(
     sa.Column("detail", Text),
     sa.Index("ix_audit_run_id", "run_id"),
 )
+
+publication = sa.Table(
+    "publication",
+    metadata,
+    sa.Column("number", Number, primary_key=True),
+    sa.Column("at", sa.BigInteger, nullable=False),
+    sa.Column("run_id", Text, nullable=False),
+    sa.Column("run_name", Text, nullable=False),
+    sa.Column("repo_id", Text, nullable=False),
+    sa.Column("endpoint", Text, nullable=False),
+    sa.Column("revision", Text, nullable=False),
+    sa.Column("commit", Text, nullable=False),
+    sa.Column("pull_request", Text),
+    sa.Column("card", Text, nullable=False),
+    sa.Column("weights", Text),
+    sa.Column("step", sa.BigInteger),
+    sa.Column("files", Text, nullable=False),
+    sa.Column("user", Text),
+    sa.Column("version", sa.BigInteger),
+    sa.UniqueConstraint("repo_id", "endpoint", "commit"),
+    sa.Index("ix_publication_run_id", "run_id"),
+)
+"""A commit of ours in a repository of the Hub; see `publications.Publication`. It stays when its run is purged."""
+
+model_version = sa.Table(
+    "model_version",
+    metadata,
+    sa.Column("model", Text, primary_key=True),
+    sa.Column("version", sa.BigInteger, primary_key=True, autoincrement=False),
+    sa.Column("run_id", Text, nullable=False),
+    sa.Column("run_name", Text, nullable=False),
+    sa.Column("weights", Text),
+    sa.Column("step", sa.BigInteger),
+    sa.Column("card", Text),
+    sa.Column("commit", Text),
+    sa.Column("at", sa.BigInteger, nullable=False),
+    sa.Index("ix_model_version_run_id", "run_id"),
+)
+"""A version of a model: a run's weights and card, under a name; publishing makes one under the repository's id."""
+
+pending = sa.Table(
+    "pending",
+    metadata,
+    sa.Column("number", Number, primary_key=True),
+    sa.Column("run_id", Text, nullable=False),
+    sa.Column("run_name", Text, nullable=False),
+    sa.Column("repo_id", Text, nullable=False),
+    sa.Column("options", Text, nullable=False),
+    sa.Column("reason", Text, nullable=False),
+    sa.Column("tries", sa.BigInteger, nullable=False),
+    sa.Column("at", sa.BigInteger, nullable=False),
+    sa.UniqueConstraint("run_id", "repo_id"),
+)
+"""A publication that waits: the training that asked for it could not make it."""
 
 version = sa.Table(
     "alembic_version",

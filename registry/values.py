@@ -93,9 +93,12 @@ def _pack_tuple(value: tuple[Any, ...], depth: int) -> Any:
 def _pack_dict(value: dict[Any, Any], depth: int) -> Any:
     if depth >= MAX_DEPTH:
         return {"$opaque": "..."}
-    if all(type(key) is str and key.isascii() and key[:1] != "$" for key in value):
-        return {key: pack(item, depth + 1) for key, item in value.items()}
-    return {"$dict": [[pack(key, depth + 1), pack(item, depth + 1)] for key, item in value.items()]}
+    packed = {}
+    for key, item in value.items():
+        if type(key) is not str or key[:1] == "$" or not key.isascii():
+            return {"$dict": [[pack(key, depth + 1), pack(item, depth + 1)] for key, item in value.items()]}
+        packed[key] = item if type(item) is float and math.isfinite(item) else pack(item, depth + 1)
+    return packed
 
 
 def _pack_datetime(value: dt.datetime, depth: int) -> Any:

@@ -21,11 +21,12 @@ from cardgen import corrections
 from cardgen.corrections import Value
 from cardgen.errors import DocumentError, RegistryError, SettingsError
 from cardgen.identity import is_run_id, speakable
-from cardgen.record import LogEvent, Run
+from cardgen.record import Run
 from cardgen.registry import facts, rows
-from cardgen.registry.codec import decode_run, encode_run, encode_value
+from cardgen.registry.codec import decode_run, encode_run
 from cardgen.registry.engine import Database
-from cardgen.registry.tables import audit, document, fact, key, log_event, run
+from cardgen.registry.joining import joined
+from cardgen.registry.tables import audit, document, fact, key, run
 
 LATEST = "latest"
 """The reference to the newest run: no run gets it as its name."""
@@ -36,7 +37,6 @@ TARGET_LIMIT = 2000
 DETAIL_LIMIT = 2000
 """Characters of what the audit says of an action."""
 
-_INTEGER_LIMIT = 1 << 63
 _STATEMENT_LIMIT = 300  # keys that one statement asks for; SQLite takes 32,766 parameters, older ones 999
 
 Keys = dict[tuple[str, str], int]
@@ -126,6 +126,7 @@ def put_run(
     asked = rows.usable_name(given)
     columns: dict[str, Any] = {}
     human: dict[str, Value] = {}
+    earlier: Run | None = None
     row = stored_row(database, connection, given.id)
     if row is None:
         number, name = _insert(database, connection, given, asked, folded, heartbeat)
@@ -135,20 +136,26 @@ def put_run(
         note(connection, "create", given.id, name, None if name == asked else f"asked for {asked}")
     else:
         human = facts.of(connection, row.number)
+        earlier = _recorded(connection, row.number) if human or folded is not None else None
+        if earlier is not None and folded is not None:
+            given = joined(earlier, given)
+            asked = rows.usable_name(given)
         name = row.name
         if asked not in (row.name, row.asked_name):
             columns["asked_name"] = asked
             if "name" not in human:
-                name = _free_name(connection, given.id, asked, row.number)
+                name = free_name(connection, given.id, asked, row.number)
                 note(connection, "rename", given.id, name, f"was {row.name}")
     recorded = dataclasses.replace(given, name=name)
-    if human and (earlier := _recorded(connection, row.number)) is not None:
+    if human and earlier is not None:
         recorded = corrections.without(recorded, human, earlier)
     if folded is not None:
         columns["folded"] = max(folded, row.folded)
     columns["heartbeat"] = max(heartbeat, row.heartbeat or 0)
-    text = prepared.text if not human and name == given.name else encode_run(recorded)
-    return _write(database, connection, row.number, recorded, human, text, None if human else prepared.facts, columns)
+    as_prepared = given is prepared.run and not human
+    text = prepared.text if as_prepared and name == given.name else encode_run(recorded)
+    searched = prepared.facts if as_prepared else None
+    return _write(database, connection, row.number, recorded, human, text, searched, columns)
 
 
 def put_facts(
@@ -172,7 +179,7 @@ def put_facts(
     name = row.name
     if human.get("name") != before.get("name"):
         asked = corrections.text(human.get("name")) or row.asked_name
-        name = _free_name(connection, row.id, asked, row.number)
+        name = free_name(connection, row.id, asked, row.number)
         if "name" in human:
             human["name"] = name
         note(connection, "rename", row.id, name, f"was {row.name}")
@@ -180,6 +187,16 @@ def put_facts(
     said = " ".join(f"{field}={corrections.text(value)}" for field, value in changes.items())
     note(connection, "set", row.id, name, rows.searchable(said, DETAIL_LIMIT))
     recorded = dataclasses.replace(recorded, name=name)
+    return _write(database, connection, row.number, recorded, human, encode_run(recorded), None, {})
+
+
+def put_record(database: Database, connection: sa.Connection, row: sa.Row[Any], recorded: Run) -> Run:
+    """Replace what was recorded of a run; what people set stays over it.
+
+    Returns:
+        the run as it is read from now on.
+    """
+    human = facts.of(connection, row.number)
     return _write(database, connection, row.number, recorded, human, encode_run(recorded), None, {})
 
 
@@ -235,7 +252,7 @@ def _insert(
         name = _next_name(connection, given.id, asked)
 
 
-def _free_name(connection: sa.Connection, run_id: str, asked: str, number: int) -> str:
+def free_name(connection: sa.Connection, run_id: str, asked: str, number: int) -> str:
     """The name that was asked for, with a number if another run has it."""
     taken = sa.select(run.c.number).where(run.c.name == asked, run.c.number != number)
     if asked != LATEST and connection.execute(taken).first() is None:
@@ -257,46 +274,10 @@ def _next_name(connection: sa.Connection, run_id: str, asked: str) -> str:
     return f"{stem}-{max([first, *(number + 1 for number in numbers)])}"
 
 
-def put_events(connection: sa.Connection, number: int, events: Sequence[dict[str, Any]]) -> int:
-    """Append the events whose `seq` is not there yet; the caller has locked the run's row, so nobody else appends.
-
-    Returns:
-        how many events were new.
-    """
-    if not events:
-        return 0
-    given = {event["seq"]: event for event in reversed(events)}
-    there = sa.select(log_event.c.seq).where(log_event.c.run == number, log_event.c.seq.between(min(given), max(given)))
-    known = set(connection.execute(there).scalars())
-    new = [{"run": number, **given[seq]} for seq in sorted(given.keys() - known)]
-    if new:
-        connection.execute(log_event.insert(), new)
-    return len(new)
-
-
-def event_columns(event: LogEvent) -> dict[str, Any]:
-    """A log event as the columns of its table.
-
-    Raises:
-        DocumentError: it cannot be stored.
-    """
-    for name in ("seq", "step", "segment"):
-        value = getattr(event, name)
-        if not isinstance(value, int) or not -_INTEGER_LIMIT <= value < _INTEGER_LIMIT:
-            raise DocumentError(f"LogEvent.{name} cannot be stored: {value!r:.80}")
-    return {
-        "seq": event.seq,
-        "segment": event.segment,
-        "step": event.step,
-        "epoch": None if event.epoch is None else encode_value(event.epoch),
-        "kind": event.kind,
-        "at": rows.microseconds(event.at),
-        "values": encode_value(event.values),
-    }
-
-
-def note(connection: sa.Connection, action: str, run_id: str, name: str | None, detail: str | None = None) -> None:
-    """Append to the audit who did what when."""
+def note(
+    connection: sa.Connection, action: str, run_id: str | None, name: str | None, detail: str | None = None
+) -> None:
+    """Append to the audit who did what when; without a run it was done to the whole registry."""
     connection.execute(
         audit.insert().values(at=now(), actor=_actor(), action=action, run_id=run_id, name=name, detail=detail)
     )

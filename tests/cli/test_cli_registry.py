@@ -9,6 +9,8 @@ from typing import Any
 
 import pytest
 
+from cardgen.registry import SpoolWriter, spool_folder
+
 
 def test_init_makes_a_registry_and_leaves_one_alone(call: Any, tmp_path: Path) -> None:
     """The second `init` changes nothing; both print where it is."""
@@ -63,3 +65,72 @@ def test_a_password_is_never_shown(call: Any) -> None:
     assert said.code == 1
     assert "s3cret" not in said.err
     assert "127.0.0.1" in said.err
+
+
+def damage(path: Path, statement: str) -> None:
+    """Change a registry behind its back."""
+    connection = sqlite3.connect(path)
+    connection.execute(statement)
+    connection.commit()
+    connection.close()
+
+
+def test_verify_finds_and_repairs(call: Any, registry: Path) -> None:
+    """0 for a whole registry, 1 with findings; a repair leaves none of what can be repaired."""
+    assert call("registry", "verify").code == 0
+    damage(registry, "UPDATE run SET status = 'running'")
+    said = call("registry", "verify")
+    assert said.code == 1
+    assert "amber-otter" in said.text
+    assert "status" in said.text
+    found = json.loads(call("registry", "verify", "--format", "json").out)
+    assert found["whole"] is False
+    assert {finding["run"] for finding in found["findings"]} == {"amber-otter", "brisk-heron", "calm-lynx"}
+    assert call("registry", "verify", "--repair").code == 0
+    assert json.loads(call("registry", "verify", "--json").out)["findings"] == []
+
+
+def test_verify_names_what_cannot_be_repaired(call: Any, registry: Path) -> None:
+    """It is still 1 after a repair, and nothing was removed."""
+    damage(registry, "UPDATE document SET text = 'x' WHERE run = 1")
+    for _ in range(2):
+        said = call("registry", "verify", "--repair", "--json")
+        assert said.code == 1
+        assert [finding["kind"] for finding in json.loads(said.out)["findings"]] == ["document"]
+
+
+def test_verify_makes_no_registry(call: Any, tmp_path: Path) -> None:
+    """Neither looking nor repairing does."""
+    for arguments in ((), ("--repair",)):
+        assert call("--registry", tmp_path / "x.db", "registry", "verify", *arguments).code == 3
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_ingest(call: Any, registry: Path, tmp_path: Path, new_run: Any) -> None:
+    """Spools are folded once; what is no spool is an error, and does not keep the others from being folded."""
+    for folder in (spool_folder(registry), tmp_path / "copies"):
+        writer = SpoolWriter(folder, f"run-of-{folder.name}")
+        writer.snapshot(new_run(5, "spooled", id=f"run-of-{folder.name}"))
+        writer.close()
+    said = call("registry", "ingest", "--json")
+    assert said.code == 0
+    [spool] = json.loads(said.out)
+    assert (spool["name"], spool["state"], spool["entries"]) == ("spooled", "folded", 2)
+    assert json.loads(call("registry", "ingest", "--json").out) == []
+    (tmp_path / "copies" / "notes.jsonl").write_text("no spool\n")
+    for entries in (2, 0):
+        said = call("registry", "ingest", tmp_path / "copies", "--json")
+        assert said.code == 1
+        assert [spool["entries"] for spool in json.loads(said.out)] == [0, entries]
+        assert [spool["state"] for spool in json.loads(said.out)] == ["failed", "folded"]
+    assert call("registry", "ingest", tmp_path / "nothing").code == 1
+
+
+def test_ingest_makes_a_registry(call: Any, tmp_path: Path, new_run: Any) -> None:
+    """What was recorded offline where no registry was yet is its first content."""
+    path = tmp_path / "new.db"
+    writer = SpoolWriter(spool_folder(path), "offline")
+    writer.snapshot(new_run(5, "offline", id="offline"))
+    writer.close()
+    assert call("--registry", path, "registry", "ingest", "-q").text == "offline\n"
+    assert "offline" in call("--registry", path, "runs", "show", "offline").text

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from cardgen.record import Run
+from cardgen.record import Displayed, Evaluation, Run
 from cardgen.registry import Registry
 
 
@@ -81,18 +81,103 @@ class TestList:
             "metric,name\n0.875,amber-otter\n"
         )
 
-    def test_an_unknown_column_is_a_usage_error_that_names_the_known(self, call: Any) -> None:
-        """A misspelt column exits with 2 and says which there are."""
-        said = call("runs", "list", "--columns", "nmae")
+    def test_an_unknown_column_is_a_usage_error_that_names_the_nearest(self, call: Any) -> None:
+        """A misspelt column exits with 2 and says what was meant."""
+        said = call("runs", "list", "--columns", "created,nmae")
         assert said.code == 2
         assert "nmae" in said.err
-        assert "metric_name" in said.err
+        assert "did you mean name" in said.err
+
+    def test_any_key_is_a_column(self, call: Any) -> None:
+        """Facts stand beside columns, under the key as it was written; commas in brackets and quotes are no borders."""
+        said = call(
+            "runs",
+            "list",
+            "otter",
+            "--json",
+            "--columns",
+            "Name, metrics.ndcg@10,params.seed,loss,best(metrics.loss, max)",
+        )
+        assert json.loads(said.out) == [
+            {
+                "name": "amber-otter",
+                "metrics.ndcg@10": 0.875,
+                "params.seed": 42,
+                "loss": ["sentence_transformers.losses.MultipleNegativesRankingLoss"],
+                "best(metrics.loss, max)": None,
+            }
+        ]
 
     def test_a_table_that_was_cut_says_so_on_stderr(self, call: Any) -> None:
         """Somebody who sees two of three runs is told."""
         said = call("runs", "list", "--limit", "2")
         assert len(said.text.splitlines()) == 3
         assert "--limit 0" in said.err
+
+    @pytest.mark.parametrize(
+        ("words", "expected"),
+        [
+            (("metrics.ndcg@10 > 0.8 and params.seed in (1, 42)",), ["amber-otter"]),
+            (("status", "=", "failed"), ["calm-lynx"]),
+            (("status=failed", "or", "rerankers"), ["brisk-heron", "calm-lynx"]),
+            (("created", ">", "-60h"), ["amber-otter", "brisk-heron"]),
+            (("not", "created", ">", "-36h", "--sort", "created"), ["calm-lynx", "brisk-heron"]),
+            (("title", "=", "SentenceTransformer amber-otter"), ["amber-otter"]),
+            (("title", "=", "'SentenceTransformer amber-otter'"), ["amber-otter"]),
+            (("params.learning_rate", ">", "-0.5"), ["amber-otter"]),
+            (("versions.python", ">=", "3.9", "nli"), ["amber-otter"]),
+        ],
+    )
+    def test_words_are_a_query(self, call: Any, words: tuple[str, ...], expected: list[str]) -> None:
+        """All words are one query, in quotes or not; what begins with a minus and a digit is no option."""
+        said = call("runs", "list", "--json", *words)
+        assert said.err == ""
+        assert names(said) == expected
+
+    def test_an_error_points_at_the_character(self, call: Any) -> None:
+        """The query is shown with a caret under what is wrong, and the nearest that there is."""
+        said = call("runs", "list", "nli", "params.sed", "=", "42")
+        assert said.code == 2
+        error, line, caret, hint = said.err.splitlines()
+        assert "params.sed" in error
+        assert line == "  nli params.sed = 42"
+        assert caret == "      ^"
+        assert hint == "Hint: did you mean params.seed?"
+
+    @pytest.mark.parametrize("format", ["table", "json", "csv", "ids"])
+    def test_pages_follow_each_other(self, call: Any, format: str) -> None:
+        """A page that is not the last names on stderr what follows it, and so the next begins there."""
+        whole = call("runs", "list", "--format", format).text
+        found: list[str] = []
+        after: list[str] = []
+        for _ in range(3):
+            said = call("runs", "list", "--format", format, "--limit", "1", *after)
+            found.append(said.text)
+            after = said.err.split()[-2:]
+        assert said.err == ""
+        assert all(name in "".join(found) for name in whole.split() if "otter" in name or "lynx" in name)
+
+    def test_a_displayed_number_is_marked(self, call: Any, registry: Path, new_run: Any) -> None:
+        """A number that is known only from a card has a sign before it in a table, and is a number in JSON."""
+        evaluation = Evaluation(evaluator="E", primary_metric="map", metrics={"map": Displayed("0.70", 0.7)})
+        with Registry(registry) as opened:
+            opened.save(new_run(3, "dusky-eel", evaluations=(evaluation,)))
+        said = call("runs", "list", "eel", "--columns", "metric,metrics.map")
+        assert said.text.splitlines()[1].split() == ["≈", "0.70", "≈", "0.70"]
+        assert json.loads(call("runs", "list", "eel", "--json", "--columns", "metric").out) == [{"metric": 0.7}]
+
+    def test_keys_are_listed(self, call: Any) -> None:
+        """What can be asked, with kinds and counts; a prefix that nothing has says so."""
+        assert [line.split() for line in call("runs", "keys", "params.").text.splitlines()] == [
+            ["KEY", "KIND", "RUNS"],
+            ["params.learning_rate", "number", "1"],
+            ["params.seed", "number", "1"],
+        ]
+        assert json.loads(call("runs", "keys", "versions.p", "--json").out) == [
+            {"key": "versions.python", "kind": "version", "runs": 3}
+        ]
+        assert call("runs", "keys", "created", "-q").text == "created\n"
+        assert "no run has a key" in call("runs", "keys", "zebra").err
 
     @pytest.mark.parametrize(
         "options", [("--since", "tomorrow"), ("--status", "done"), ("--limit", "-1"), ("--sort", "x")]

@@ -218,10 +218,10 @@ def start() -> Iterator[Callable[..., subprocess.Popen[str]]]:
 
 
 @pytest.fixture
-def outputs() -> Callable[[list[subprocess.Popen[str]]], list[str]]:
+def outputs() -> Callable[..., list[str]]:
     """Let processes go at one moment, when each has said that it is ready, and return what they printed then."""
 
-    def wait(processes: list[subprocess.Popen[str]]) -> list[str]:
+    def wait(processes: list[subprocess.Popen[str]], seconds: float = 60) -> list[str]:
         for process in processes:
             assert process.stdout is not None
             assert process.stdout.readline() == "ready\n"
@@ -229,8 +229,19 @@ def outputs() -> Callable[[list[subprocess.Popen[str]]], list[str]]:
             assert process.stdin is not None
             process.stdin.write("\n")
             process.stdin.flush()
-        printed = [process.communicate(timeout=60)[0] for process in processes]
+        printed = [process.communicate(timeout=seconds)[0] for process in processes]
         assert [process.returncode for process in processes] == [0] * len(processes)
         return printed
 
     return wait
+
+
+@pytest.fixture
+def ordinary_user() -> tuple[str, ...]:
+    """What to put before a command so that file permissions bind it, also when root runs the tests."""
+    if os.geteuid() != 0:
+        return ()
+    if shutil.which("setpriv") is None:
+        pytest.skip("root, and no setpriv to become bound by permissions")
+    without = "-dac_override,-dac_read_search,-fowner"
+    return ("setpriv", f"--bounding-set={without}", f"--inh-caps={without}")

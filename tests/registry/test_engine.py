@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import socket
-import sqlite3
 import stat
 import subprocess
 import sys
@@ -28,7 +26,6 @@ from cardgen.errors import (
 )
 from cardgen.record import LogEvent, Run
 from cardgen.registry import Registry
-from cardgen.registry.engine import on_local_disk
 from cardgen.registry.location import parse_location
 
 MakeRun = Callable[..., Run]
@@ -148,34 +145,6 @@ def test_the_log_is_emptied_while_others_are_open(tmp_path: Path, make_run: Make
         assert path.with_name("registry.db-wal").stat().st_size > 0
         writer.close()
         assert path.with_name("registry.db-wal").stat().st_size == 0
-
-
-def test_network_file_systems(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A write-ahead log is used on local disks only."""
-    mounts = tmp_path / "mounts"
-    mounts.write_text("/dev/sda / ext4 rw 0 0\nserver:/x /data\\040one nfs4 rw 0 0\nx /data\\040one/local xfs rw 0 0\n")
-    for place, local in (("/home/a.db", True), ("/data one/a.db", False), ("/data one/local/a.db", True)):
-        assert on_local_disk(Path(place), str(mounts)) is local
-    assert on_local_disk(Path("/x"), str(tmp_path / "no mounts"))
-    path = tmp_path / "registry.db"
-    Registry(path).close()
-    monkeypatch.setattr("cardgen.registry.engine.on_local_disk", lambda path: False)
-    with Registry(path):
-        assert not path.with_name("registry.db-wal").exists()
-    with sqlite3.connect(path) as connection:
-        assert connection.execute("PRAGMA journal_mode").fetchone() == ("delete",)
-    connection.close()
-
-
-@pytest.fixture
-def ordinary_user() -> tuple[str, ...]:
-    """What to put before a command so that file permissions bind it, also when root runs the tests."""
-    if os.geteuid() != 0:
-        return ()
-    if shutil.which("setpriv") is None:
-        pytest.skip("root, and no setpriv to become bound by permissions")
-    without = "-dac_override,-dac_read_search,-fowner"
-    return ("setpriv", f"--bounding-set={without}", f"--inh-caps={without}")
 
 
 @pytest.fixture

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import datetime as dt
 import logging
@@ -9,7 +10,7 @@ import os
 import signal
 import subprocess
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -17,6 +18,7 @@ import pytest
 from cardgen.errors import DocumentError, FileProblem, RunNotFound
 from cardgen.record import LogEvent, Run
 from cardgen.registry import Registry, SpoolWriter, folding, spool_folder
+from cardgen.registry.engine import Database
 
 MakeRun = Callable[..., Run]
 MakeEvents = Callable[..., list[LogEvent]]
@@ -96,6 +98,47 @@ def test_a_finished_spool_is_removed(registry: Registry, url: str, make_run: Mak
     assert registry.fold(writer.path) == 0
     assert registry.status().pending_spools == 0
     assert len(registry.log(run.id)) == 1
+
+
+def test_what_a_killed_writer_wrote_last_is_not_removed(
+    registry: Registry, url: str, make_run: MakeRun, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An entry that comes between the fold and the removal of the spool keeps it from being removed."""
+    writer = open_writer(url, make_run())
+    event = LogEvent(seq=0, kind="train", step=1, epoch=None)
+
+    @contextlib.contextmanager
+    def killed_after_an_entry(path: Path) -> Iterator[bool]:
+        writer.event(event)
+        writer.close()
+        yield True
+
+    with monkeypatch.context() as patch:
+        patch.setattr(folding, "abandoned", killed_after_an_entry)
+        registry.fold(writer.path)
+    assert writer.path.exists()
+    assert registry.fold(writer.path) == 1
+    assert not writer.path.exists()
+
+
+def test_a_spool_outlives_a_registry_that_goes_away(
+    tmp_path: Path, make_run: MakeRun, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A registry that is moved or damaged just when all is folded does not take the spool with it."""
+    path = tmp_path / "registry.db"
+    for spoil in (lambda: path.rename(tmp_path / "moved.db"), lambda: path.write_bytes(b"x" * 100_000)):
+        with Registry(path) as registry:
+            writer = open_writer(str(path), make_run())
+            writer.close()
+            with monkeypatch.context() as patch:
+                patch.setattr(Database, "flush", lambda self, spoil=spoil: spoil())
+                registry.fold(writer.path)
+            assert writer.path.exists()
+        for suffix in ("", "-wal", "-shm"):
+            path.with_name(path.name + suffix).unlink(missing_ok=True)
+        with Registry(path) as registry:
+            assert len(registry.listing(limit=10)) >= 1
+            assert not writer.path.exists()
 
 
 def test_a_spool_of_somebody_else_is_kept(registry: Registry, spool_path: Path) -> None:

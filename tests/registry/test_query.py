@@ -81,17 +81,17 @@ def names(registry: Registry, *arguments: Any, **filters: Any) -> list[str]:
         ({"status": "running"}, ["one"]),
         ({"since": DAY + dt.timedelta(days=1)}, ["three", "two"]),
         ({"since": dt.datetime(2026, 1, 3)}, ["three"]),
-        ({"words": "rerank"}, ["two", "one"]),
-        ({"words": "RERANK Two"}, ["two"]),
-        ({"words": "ÜBER"}, ["one"]),
-        ({"words": "ORG/bert"}, ["one"]),
-        ({"words": ["best 100%"]}, ["two"]),
-        ({"words": "100%"}, ["two"]),
-        ({"words": "1%0"}, []),
-        ({"words": "x_y"}, ["two"]),
-        ({"words": "o_e"}, []),
-        ({"words": "' OR 1=1 --"}, []),
-        ({"words": "t", "project": "rerankers", "status": "failed", "limit": 1}, ["two"]),
+        ({"query": "rerank"}, ["two", "one"]),
+        ({"query": "RERANK Two"}, ["two"]),
+        ({"query": "ÜBER"}, ["one"]),
+        ({"query": "ORG/bert"}, ["one"]),
+        ({"query": '"best 100%"'}, ["two"]),
+        ({"query": "100%"}, ["two"]),
+        ({"query": "1%0"}, []),
+        ({"query": "x_y"}, ["two"]),
+        ({"query": "o_e"}, []),
+        ({"query": '"\' OR 1=1 --"'}, []),
+        ({"query": "t", "project": "rerankers", "status": "failed", "limit": 1}, ["two"]),
         ({"limit": 2}, ["three", "two"]),
         ({"limit": 0}, []),
         ({"limit": 10**30}, ["three", "two", "one", "four"]),
@@ -141,15 +141,18 @@ def test_a_row_has_the_facts(library: Registry) -> None:
     ("filters", "hint"),
     [
         ({"status": "done"}, "finished"),
-        ({"order_by": "loss"}, "created"),
-        ({"order_by": ""}, "created"),
+        ({"order_by": "names"}, "name"),
+        ({"order_by": ""}, "missing"),
         ({"order_by": "--created"}, "created"),
-        ({"order_by": "name; DROP TABLE run"}, "created"),
+        ({"order_by": "name; DROP TABLE run"}, "one key"),
+        ({"order_by": "metrics.ndcg@"}, "metrics.dev_ndcg@10"),
         ({"limit": -1}, "0 or more"),
+        ({"after": "x"}, "page before"),
+        ({"columns": ["nmae"]}, "name"),
     ],
 )
 def test_what_cannot_be_understood(library: Registry, filters: dict[str, Any], hint: str) -> None:
-    """An unknown status or column is an error that names the known ones."""
+    """An unknown status, key, limit or cursor is an error that says what would be right."""
     with pytest.raises(QueryError) as caught:
         library.listing(**filters)
     assert hint in (caught.value.hint or "")

@@ -16,8 +16,8 @@ import pytest
 import sqlalchemy as sa
 
 from cardgen.errors import NotARegistry, RegistryBusy, RegistryNotFound, SchemaTooNew, SchemaTooOld
-from cardgen.record import Run
-from cardgen.registry import Registry, migrations, schema
+from cardgen.record import LogEvent, Run
+from cardgen.registry import Registry, migrations, schema, upgrade_registry
 from cardgen.registry.engine import Database
 from cardgen.registry.location import parse_location
 from cardgen.registry.schema import REVISION
@@ -36,13 +36,16 @@ with Registry(sys.argv[1]) as registry:
     registry.save(Run(id=new_run_id(), name="first", model=Model(type="CrossEncoder")))
 """
 
-SECOND_REVISION = '''
+NEXT = f"{int(REVISION) + 1:04d}"
+"""The revision after the one that is."""
+
+NEXT_REVISION = f'''
 """The next revision."""
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0002"
-down_revision = "0001"
+revision = "{NEXT}"
+down_revision = "{REVISION}"
 
 
 def upgrade() -> None:
@@ -91,11 +94,11 @@ def next_version(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[No
     """A cardgen whose schema is one revision further, inside the test."""
     scripts = tmp_path / "next" / "migrations"
     shutil.copytree(Path(migrations.__file__).parent, scripts)
-    (scripts / "versions" / "0002_next.py").write_text(SECOND_REVISION)
-    monkeypatch.setattr(schema, "REVISION", "0002")
+    (scripts / "versions" / f"{NEXT}_next.py").write_text(NEXT_REVISION)
+    monkeypatch.setattr(schema, "REVISION", NEXT)
     monkeypatch.setattr(schema, "SCRIPTS", str(scripts))
     yield
-    sys.modules.pop("0002_next_py", None)
+    sys.modules.pop(f"{NEXT}_next_py", None)
 
 
 def test_migrations_lead_to_the_tables(empty: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -173,7 +176,7 @@ def test_a_newer_schema_is_refused(url: str, mode: Any, make_run: MakeRun) -> No
         with registry._database.write() as connection:
             connection.execute(version.update().values(version_num="0099"))
             connection.execute(sa.text("CREATE TABLE invented_later (x INTEGER)"))
-    with pytest.raises(SchemaTooNew, match="schema 0099, this cardgen knows up to 0001") as caught:
+    with pytest.raises(SchemaTooNew, match=f"schema 0099, this cardgen knows up to {REVISION}") as caught:
         Registry(url, mode=mode)
     assert "pip install --upgrade cardgen" in (caught.value.hint or "")
 
@@ -185,19 +188,45 @@ def test_an_older_file_is_upgraded_after_a_copy(
     """Opening an older file for writing upgrades it, and leaves a copy as it was."""
     path = tmp_path / "old.db"
     stored = make_old(path)
-    with pytest.raises(SchemaTooOld, match="needs 0002"):
+    with pytest.raises(SchemaTooOld, match=f"needs {NEXT}"):
         Registry(path, mode="read")
     with Registry(path) as registry:
         assert registry.run("old") == stored
-        assert registry.status().schema == "0002"
-    copy = tmp_path / "old.db.before-0002"
+        assert registry.status().schema == NEXT
+    copy = tmp_path / f"old.db.before-{NEXT}"
     assert stat.S_IMODE(copy.stat().st_mode) == 0o600
     with sqlite3.connect(copy) as connection:
-        assert connection.execute("SELECT version_num FROM alembic_version").fetchall() == [("0001",)]
+        assert connection.execute("SELECT version_num FROM alembic_version").fetchall() == [(REVISION,)]
         assert connection.execute("SELECT name FROM run").fetchall() == [("old",)]
     connection.close()
     with Registry(path, mode="read") as registry:
         assert registry.run("old") == stored
+
+
+ADDED = ("history", "publication", "model_version", "pending")
+"""Tables that the first schema lacks."""
+
+
+def test_the_first_schema_is_upgraded_with_its_rows(url: str, make_run: MakeRun) -> None:
+    """Runs and logs stay as they are, and what later versions search by follows from them."""
+    events = [LogEvent(seq=seq, kind="train", step=seq, values={"loss": 1 / (seq + 1)}) for seq in range(5)]
+    with Registry(url) as registry:
+        stored = registry.save(make_run(status="finished"))
+        registry.append(stored.id, events)
+        with registry._database.read() as connection:
+            before = connection.execute(sa.select(metadata.tables["history"])).all()
+        with registry._database.write() as connection:
+            for name in ADDED:
+                metadata.tables[name].drop(connection)
+            connection.execute(version.update().values(version_num="0001"))
+    assert upgrade_registry(url) == ("0001", REVISION)
+    assert upgrade_registry(url) == (REVISION, REVISION)
+    with Registry(url) as registry:
+        assert registry.run(stored.id) == stored
+        assert registry.log(stored.id) == events
+        assert registry.status().schema == REVISION
+        with registry._database.read() as connection:
+            assert connection.execute(sa.select(metadata.tables["history"])).all() == before != []
 
 
 @pytest.mark.usefixtures("next_version")
@@ -236,7 +265,7 @@ def test_a_server_is_not_upgraded_by_the_way(postgresql_url: str, make_old: Call
     schema.upgrade(database)
     database.close()
     with Registry(postgresql_url) as registry:
-        assert (registry.run("old"), registry.status().schema) == (stored, "0002")
+        assert (registry.run("old"), registry.status().schema) == (stored, NEXT)
 
 
 @pytest.fixture
@@ -245,7 +274,7 @@ def make_old(make_run: MakeRun) -> Callable[..., Run]:
 
     def make(where: str | Path, **given: Any) -> Run:
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(schema, "REVISION", "0001")
+            patch.setattr(schema, "REVISION", REVISION)
             with Registry(where) as registry:
                 return registry.save(make_run(**{"name": "old", "status": "finished", **given}))
 

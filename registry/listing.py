@@ -1,0 +1,79 @@
+"""Listings of a registry: whole runs, rows, and chosen columns of runs."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import sqlalchemy as sa
+
+from cardgen import corrections
+from cardgen.record import Run
+from cardgen.registry import facts, query
+from cardgen.registry.engine import Database
+from cardgen.registry.language.compile import Compiler
+from cardgen.registry.language.stored import StoredKeys
+from cardgen.registry.pages import Asked, Page, select
+from cardgen.registry.query import RunRow
+from cardgen.registry.showing import Shown
+from cardgen.registry.tables import document, run
+
+STREAMED = 500
+"""Rows of a page where somebody reads all pages."""
+
+_STATEMENT_LIMIT = 300
+
+
+def runs(database: Database, asked: Asked) -> Page[Run]:
+    """The runs of a page, whole.
+
+    Raises:
+        QueryError: as `pages.select` does.
+        DocumentError: a document cannot be decoded.
+    """
+    with database.read() as connection:
+        page = _select(database, connection, asked, [run.c.name])
+        numbers = [row[0] for row in page]
+        documents: dict[int, str] = {}
+        for start in range(0, len(numbers), _STATEMENT_LIMIT):
+            some = sa.select(document.c.run, document.c.text)
+            some = some.where(document.c.run.in_(numbers[start : start + _STATEMENT_LIMIT]))
+            documents.update((row.run, row.text) for row in connection.execute(some))
+        human = facts.of_many(connection, numbers)
+    whole = (
+        corrections.apply(query.decoded(name, documents.get(number)), human.get(number, {})) for number, _, name in page
+    )
+    return Page(whole, page.next)
+
+
+def run_rows(database: Database, asked: Asked) -> Page[RunRow]:
+    """The rows of a page, without reading a document; raises QueryError as `pages.select` does."""
+    with database.read() as connection:
+        page = _select(database, connection, asked, query.listed_columns(database))
+        return Page((query.to_row(row[2:]) for row in page), page.next)
+
+
+def shown(database: Database, asked: Asked, columns: Sequence[str]) -> Page[dict[str, Any]]:
+    """Chosen columns of a page, see `Shown.rows`; raises QueryError as `pages.select` does."""
+    with database.read() as connection:
+        keys, status = StoredKeys(connection), query.status_column(database)
+        chosen = Shown(columns, keys, Compiler(database, connection, keys, status))
+        page = select(database, connection, asked, chosen.columns, status, keys)
+        return Page(chosen.rows(connection, page), page.next)
+
+
+def stream(database: Database, asked: Asked, columns: Sequence[str]) -> Iterator[dict[str, Any]]:
+    """The rows of `shown`, page after page, each read in a transaction of its own."""
+    while True:
+        page = shown(database, dataclasses.replace(asked, limit=STREAMED), columns)
+        yield from page
+        if page.next is None:
+            return
+        asked = dataclasses.replace(asked, after=page.next)
+
+
+def _select(
+    database: Database, connection: sa.Connection, asked: Asked, columns: Sequence[sa.ColumnElement[Any]]
+) -> Page[Sequence[Any]]:
+    return select(database, connection, asked, columns, query.status_column(database), StoredKeys(connection))

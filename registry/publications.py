@@ -1,0 +1,218 @@
+"""What was published where: commits, the versions of models that they made, and publications that wait.
+
+A publication is told of its repository, and survives the run: its record is not taken away by `delete --purge`.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import sqlalchemy as sa
+
+from cardgen.errors import RunNotFound
+from cardgen.registry import rows, writing
+from cardgen.registry.codec import decode_value, encode_value
+from cardgen.registry.engine import Database
+from cardgen.registry.tables import model_version, pending, publication
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Publication:
+    """A commit that put a run's card, and with it perhaps its model, into a repository.
+
+    `revision` is the branch, `pull_request` the address of the pull request if it was one. `card` is the sha256 of the
+    README, `weights` that of the weights (None: the card only), `step` that of the checkpoint. `files` are the files
+    of the model that are ours there, each with the id that the Hub gives its content. `version` is the number of the
+    model's version that it made.
+    """
+
+    run_id: str
+    run_name: str
+    repo_id: str
+    endpoint: str
+    revision: str
+    commit: str
+    card: str
+    pull_request: str | None = None
+    weights: str | None = None
+    step: int | None = None
+    files: Mapping[str, str] = field(default_factory=dict)
+    user: str | None = None
+    version: int | None = None
+    at: dt.datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pending:
+    """A publication that waits: `options` are those of `publish`, as plain values; `reason` says why it waits."""
+
+    number: int
+    run_id: str
+    run_name: str
+    repo_id: str
+    options: Mapping[str, Any]
+    reason: str
+    tries: int
+    at: dt.datetime
+
+
+class Publications:
+    """The publications of a registry."""
+
+    def __init__(self, database: Database) -> None:
+        """Of this database."""
+        self._database = database
+
+    def add(self, made: Publication) -> Publication:
+        """Keep a publication; one with weights makes the next version of the repository's model, unless it is proposed.
+
+        The same commit again is the same publication.
+
+        Returns:
+            it, with its time and version.
+        """
+        at = writing.now()
+        with self._database.write() as connection:
+            same = sa.select(publication).where(
+                publication.c.repo_id == made.repo_id,
+                publication.c.endpoint == made.endpoint,
+                publication.c.commit == made.commit,
+            )
+            if (row := connection.execute(same).first()) is not None:
+                return _publication(row)
+            version = None
+            if made.weights is not None and made.pull_request is None:
+                version = self._next_version(connection, made.repo_id)
+                connection.execute(
+                    model_version.insert().values(
+                        model=made.repo_id,
+                        version=version,
+                        run_id=made.run_id,
+                        run_name=made.run_name,
+                        weights=made.weights,
+                        step=made.step,
+                        card=made.card,
+                        commit=made.commit,
+                        at=at,
+                    )
+                )
+            connection.execute(
+                publication.insert().values(
+                    at=at,
+                    run_id=made.run_id,
+                    run_name=made.run_name,
+                    repo_id=made.repo_id,
+                    endpoint=made.endpoint,
+                    revision=made.revision,
+                    commit=made.commit,
+                    pull_request=made.pull_request,
+                    card=made.card,
+                    weights=made.weights,
+                    step=made.step,
+                    files=encode_value(dict(made.files)),
+                    user=made.user,
+                    version=version,
+                )
+            )
+            where = f"{made.repo_id}@{made.commit}"
+            writing.note(connection, "publish", made.run_id, made.run_name, where[: writing.DETAIL_LIMIT])
+            return _publication(connection.execute(same).one())
+
+    def last_model(self, repo_id: str, *, endpoint: str, revision: str) -> Publication | None:
+        """Our newest commit on a branch of a repository that put a model there."""
+        select = sa.select(publication).where(
+            publication.c.repo_id == repo_id,
+            publication.c.endpoint == endpoint,
+            publication.c.revision == revision,
+            publication.c.pull_request.is_(None),
+            publication.c.weights.is_not(None),
+        )
+        with self._database.read() as connection:
+            row = connection.execute(select.order_by(publication.c.number.desc()).limit(1)).first()
+        return None if row is None else _publication(row)
+
+    def all(self, run_id: str | None = None) -> list[Publication]:
+        """The publications, of one run or of all, the newest first."""
+        select = sa.select(publication).order_by(publication.c.number.desc())
+        if run_id is not None:
+            select = select.where(publication.c.run_id == run_id)
+        with self._database.read() as connection:
+            return [_publication(row) for row in connection.execute(select)]
+
+    def wait(self, run_id: str, run_name: str, repo_id: str, options: Mapping[str, Any], reason: str) -> Pending:
+        """Have a publication wait; the same run and repository wait once, with the options given last."""
+        columns = {
+            "run_name": run_name,
+            "options": encode_value(dict(options)),
+            "reason": rows.searchable(reason, writing.DETAIL_LIMIT),
+            "at": writing.now(),
+        }
+        with self._database.write() as connection:
+            insert = self._database.insert(pending).values(run_id=run_id, repo_id=repo_id, tries=1, **columns)
+            again = {**columns, "tries": pending.c.tries + 1}
+            connection.execute(insert.on_conflict_do_update(index_elements=["run_id", "repo_id"], set_=again))
+            select = sa.select(pending).where(pending.c.run_id == run_id, pending.c.repo_id == repo_id)
+            return _pending(connection.execute(select).one())
+
+    def waiting(self, reference: str | None = None) -> list[Pending]:
+        """What waits, the oldest first; `reference` is a number, a run's id or name, or a repository.
+
+        Raises:
+            RunNotFound: nothing of this reference waits.
+        """
+        with self._database.read() as connection:
+            found = [_pending(row) for row in connection.execute(sa.select(pending).order_by(pending.c.number))]
+        if reference is None:
+            return found
+        chosen = [one for one in found if reference in (str(one.number), one.run_id, one.run_name, one.repo_id)]
+        if not chosen:
+            raise RunNotFound(reference, hint="see what waits: cardgen pending list")
+        return chosen
+
+    def drop(self, chosen: Sequence[Pending], *, noted: bool = True) -> None:
+        """Have them wait no longer."""
+        with self._database.write() as connection:
+            for one in chosen:
+                connection.execute(pending.delete().where(pending.c.number == one.number))
+                if noted:
+                    writing.note(connection, "drop", one.run_id, one.run_name, one.repo_id)
+
+    @staticmethod
+    def _next_version(connection: sa.Connection, model: str) -> int:
+        last = sa.select(sa.func.max(model_version.c.version)).where(model_version.c.model == model)
+        return int(connection.execute(last).scalar_one() or 0) + 1
+
+
+def _publication(row: sa.Row[Any]) -> Publication:
+    return Publication(
+        run_id=row.run_id,
+        run_name=row.run_name,
+        repo_id=row.repo_id,
+        endpoint=row.endpoint,
+        revision=row.revision,
+        commit=row.commit,
+        pull_request=row.pull_request,
+        card=row.card,
+        weights=row.weights,
+        step=row.step,
+        files=decode_value(row.files),
+        user=row.user,
+        version=row.version,
+        at=rows.from_microseconds(row.at),
+    )
+
+
+def _pending(row: sa.Row[Any]) -> Pending:
+    return Pending(
+        number=row.number,
+        run_id=row.run_id,
+        run_name=row.run_name,
+        repo_id=row.repo_id,
+        options=decode_value(row.options),
+        reason=row.reason,
+        tries=row.tries,
+        at=rows.from_microseconds(row.at) or dt.datetime.now(dt.UTC),
+    )

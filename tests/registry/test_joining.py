@@ -1,0 +1,96 @@
+"""A recorder's document and the one that the registry has become one, however often they meet."""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime as dt
+
+from cardgen.record import Checkpoint, Durations, Evaluation, Model, Run, Segment
+from cardgen.registry import Registry, SpoolWriter, spool_folder
+from cardgen.registry.joining import joined
+
+START = dt.datetime(2026, 1, 1, tzinfo=dt.UTC)
+
+
+def segment(hour: int, seconds: float | None) -> Segment:
+    """A segment that began at this hour."""
+    return Segment(index=hour, started=START + dt.timedelta(hours=hour), training_seconds=seconds)
+
+
+FIRST = Run(
+    id="01900000-0000-7000-8000-000000000001",
+    name="first",
+    model=Model(type="CrossEncoder", parent_run="p"),
+    project="p",
+    tags=("a",),
+    created=START,
+    started=START,
+    segments=(segment(0, 5.0), segment(1, None)),
+    durations=Durations(total_seconds=12.0),
+    evaluations=(
+        Evaluation(evaluator="E", dataset_name="dev", epoch=1.0, step=3, at=START),
+        Evaluation(evaluator="E", dataset_name="test", epoch=-1, step=-1, at=START),
+        Evaluation(evaluator="E", dataset_name="dev", weights="w", at=START),
+    ),
+    checkpoints=(Checkpoint(path="/a", weights="w", saved=START), Checkpoint(path="/later", weights="x")),
+    problems=("one",),
+)
+ALONE = Run(
+    id=FIRST.id,
+    name="other-name-1",
+    model=Model(type="CrossEncoder", title="New"),
+    status="finished",
+    tags=("b",),
+    created=START + dt.timedelta(hours=2),
+    started=START + dt.timedelta(hours=2),
+    segments=(segment(2, 4.0),),
+    durations=Durations(total_seconds=4.0),
+    evaluations=(Evaluation(evaluator="E", dataset_name="dev", epoch=2.0, step=6, at=START),),
+    checkpoints=(Checkpoint(path="/b", weights="y", saved=START),),
+)
+
+
+def test_a_part_that_was_recorded_alone_is_joined() -> None:
+    """Names and beginnings are of the first, facts of the last; the killed segment lasted as long as was known."""
+    run = joined(FIRST, ALONE)
+    assert joined(run, ALONE) == run
+    assert (run.name, run.project, run.tags, run.created, run.status) == ("first", "p", ("a", "b"), START, "finished")
+    assert (run.model.title, run.model.parent_run) == ("New", "p")
+    assert [(part.index, part.training_seconds) for part in run.segments] == [(0, 5.0), (1, 7.0), (2, 4.0)]
+    assert run.durations == Durations(total_seconds=16.0)
+    assert [(e.dataset_name, e.step, e.weights) for e in run.evaluations] == [
+        ("test", -1, None),
+        ("dev", 6, None),
+        ("dev", None, "w"),
+    ]
+    assert [point.path for point in run.checkpoints] == ["/b", "/a", "/later"]
+    assert run.problems == ("one",)
+
+
+def test_a_recorder_keeps_its_word() -> None:
+    """A document that knows all segments stands as it is, with what was evaluated elsewhere."""
+    given = dataclasses.replace(FIRST, evaluations=FIRST.evaluations[:1], checkpoints=FIRST.checkpoints[:1], tags=())
+    run = joined(FIRST, given)
+    assert run.tags == ()
+    assert run.evaluations == (FIRST.evaluations[0], FIRST.evaluations[2])
+    assert run.checkpoints == FIRST.checkpoints
+    assert joined(given, given) is given
+
+
+def test_folding_joins(registry: Registry, url: str) -> None:
+    """In the registry the run keeps its name, and search rows follow the joined document."""
+    registry.save(FIRST)
+    writer = SpoolWriter(spool_folder(url), FIRST.id)
+    writer.snapshot(ALONE)
+    writer.close()
+    registry.fold(writer.path)
+    stored = registry.run(FIRST.id)
+    assert stored == joined(FIRST, ALONE)
+    assert registry.having("run", "weights", "w") == registry.having("run", "weights", "y") == [FIRST.id]
+    assert registry.having("run", "weights", "none") == []
+    (row,) = registry.listing("other-name") or registry.listing()
+    assert (row.name, row.seconds) == ("first", 16.0)
+    registry.delete(FIRST.id)
+    assert registry.having("run", "weights", "w") == []
+    assert registry.is_deleted(FIRST.id)
+    assert not registry.is_deleted("01900000-0000-7000-8000-000000000009")
