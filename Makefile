@@ -4,12 +4,13 @@ PYTHON ?= python3
 BIN := .venv/bin
 STAMP := .venv/.installed
 WORKERS ?= 2
+VERSIONS ?= 4.1.0 5.1.2 5.7.0 6.2.0
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test lint bench docs
+.PHONY: help install demo test test-matrix lint bench docs
 
 help: ## list these verbs
-	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /\1\t/' | expand -t 10
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 14
 
 install: $(STAMP) ## make .venv with everything a contributor needs
 
@@ -18,6 +19,9 @@ demo: $(STAMP) ## train a tiny model, record it, show its card
 
 test: $(STAMP) ## run all tests, with coverage
 	$(BIN)/pytest -n $(WORKERS) --cov --cov-report=term:skip-covered
+
+test-matrix: ## run the tests that record with older versions of sentence-transformers (VERSIONS="4.1.0 …")
+	$(PYTHON) -m tests.matrix $(VERSIONS) -- -n $(WORKERS)
 
 lint: $(STAMP) ## style, format and types
 	$(BIN)/ruff check .

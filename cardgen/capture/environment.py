@@ -11,29 +11,12 @@ from pathlib import Path
 from typing import Any
 
 from cardgen.capture.problems import Problems
+from cardgen.jobs import job_ids
 from cardgen.record import Emissions, Environment
 
 PACKAGES = ("sentence_transformers", "transformers", "torch", "accelerate", "datasets", "tokenizers")
 GIT_SECONDS = 2.0
 """How long each of the two questions to git may take."""
-
-JOB_VARIABLES = (
-    "SLURM_JOB_ID",
-    "SLURM_JOB_NAME",
-    "SLURM_ARRAY_JOB_ID",
-    "SLURM_ARRAY_TASK_ID",
-    "SLURM_CLUSTER_NAME",
-    "LSB_JOBID",
-    "LSB_JOBINDEX",
-    "LSB_JOBNAME",
-    "PBS_JOBID",
-    "PBS_JOBNAME",
-    "PBS_ARRAY_INDEX",
-    "KUBERNETES_SERVICE_HOST",
-    "JOB_COMPLETION_INDEX",
-    "POD_NAME",
-    "POD_NAMESPACE",
-)
 
 
 def capture_environment(card: Any, args: Any, problems: Problems) -> Environment:
@@ -85,15 +68,6 @@ def git_state(folder: Path | None = None) -> tuple[str | None, bool | None]:
         return None, None
     status = _git(folder, "status", "--porcelain", "--untracked-files=no")
     return commit.strip(), None if status is None else bool(status.strip())
-
-
-def job_ids(environ: Mapping[str, str]) -> dict[str, str]:
-    """The variables by which SLURM, LSF, PBS and Kubernetes tell a process its job."""
-    found = {name: environ[name] for name in JOB_VARIABLES if environ.get(name)}
-    if "KUBERNETES_SERVICE_HOST" in found:
-        del found["KUBERNETES_SERVICE_HOST"]
-        found.setdefault("POD_NAME", environ.get("HOSTNAME", ""))
-    return {name: value for name, value in found.items() if value}
 
 
 def _git(folder: Path, *words: str) -> str | None:

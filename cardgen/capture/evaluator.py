@@ -33,7 +33,8 @@ def capture_evaluation(
     primary = getattr(evaluator, "primary_metric", None)
     return Evaluation(
         evaluator=full_name(evaluator),
-        description=problems.attempt(f"{what}: its description", lambda: _description(evaluator), None),
+        description=problems.attempt(f"{what}: its description", lambda: _own_description(evaluator), None)
+        or _class_words(evaluator),
         dataset_name=None if name is None else str(name),
         primary_metric=primary if isinstance(primary, str) else None,
         configuration=configuration,
@@ -73,11 +74,13 @@ def single_evaluators(evaluator: Any) -> list[Any]:
     return [single for part in evaluator.evaluators for single in single_evaluators(part)]
 
 
-def _description(evaluator: Any) -> str:
-    """The evaluator's own words, or the words in its class name."""
+def _own_description(evaluator: Any) -> str | None:
     own = getattr(evaluator, "description", None)
-    if isinstance(own, str):
-        return own
+    return own if isinstance(own, str) else None
+
+
+def _class_words(evaluator: Any) -> str:
+    """The words in the name of its class."""
     name = type(evaluator).__name__
     name = "CrossEncoder" + name[2:] if name.startswith("CE") else name
     return re.sub(r"([a-z])([A-Z])", r"\1 \2", name.partition("Evaluator")[0])

@@ -32,9 +32,12 @@ def capture_model(model: Any, card: Any, problems: Problems) -> Model:
         return None if kind == "CrossEncoder" and version < (5, 4) else str(model)
 
     def modalities() -> tuple[str, ...] | None:
-        if version < (5, 4):
-            return None
-        return tuple("+".join(entry) if isinstance(entry, tuple) else str(entry) for entry in model.modalities)
+        known = getattr(model, "modalities", None)
+        return None if known is None else tuple("+".join(m) if isinstance(m, tuple) else str(m) for m in known)
+
+    def max_seq_length() -> int | float | None:
+        name = "max_seq_length" if hasattr(type(model), "max_seq_length") else "max_length"
+        return number_or_none(getattr(model, name))
 
     query_length, document_length = look("the query length", lambda: _lengths(model, kind), (None, None))
     return Model(
@@ -44,7 +47,7 @@ def capture_model(model: Any, card: Any, problems: Problems) -> Model:
         base_model=base_model,
         base_model_revision=_text(getattr(card, "base_model_revision", None)) if base_model else None,
         architecture=look("the architecture", architecture, None),
-        max_seq_length=look("the maximum sequence length", lambda: number_or_none(model.max_seq_length), None),
+        max_seq_length=look("the maximum sequence length", max_seq_length, None),
         query_length=query_length,
         document_length=document_length,
         output_dimensionality=look("the output dimensionality", lambda: _dimensions(model, kind), None),

@@ -35,6 +35,12 @@ def capture_usage(
     )
 
 
+def usage_examples(card: Any) -> list[Any] | None:
+    """The snippet's examples, by the name that this version of the library has for them; None: the library's own."""
+    examples: list[Any] | None = getattr(card, "usage_examples", getattr(card, "predict_example", None))
+    return examples
+
+
 def parse_matrix(text: Any) -> Matrix | None:
     """The printed tensor or array behind `# ` on each line, as displayed numbers.
 
@@ -47,12 +53,13 @@ def parse_matrix(text: Any) -> Matrix | None:
 
 
 def _examples(card: Any, kind: ModelType, retrieval: bool) -> tuple[Any, ...] | None:
-    examples = getattr(card, "usage_examples", None)
+    examples = usage_examples(card)
     if examples is None:
         return None
     # the library cuts the list when it runs the snippet, which it does at the first save
     if getattr(card, "generate_widget_examples", True) and kind in _SHOWN:
-        keeps_all = retrieval and kind == "SentenceTransformer"
+        # versions that know the examples as `predict_example` have queries and documents for sparse models, too
+        keeps_all = retrieval and (kind == "SentenceTransformer" or not hasattr(card, "usage_examples"))
         examples = examples if keeps_all else examples[: _SHOWN[kind]]
     return tuple(tuple(cell(part) for part in entry) if isinstance(entry, list) else cell(entry) for entry in examples)
 

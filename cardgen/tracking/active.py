@@ -10,6 +10,7 @@ from cardgen.record import LogEvent, Run, Status
 from cardgen.tracking.guard import say
 
 if TYPE_CHECKING:
+    from cardgen.actions.publish import Published
     from cardgen.tracking.recording import Recording
 
 
@@ -78,6 +79,19 @@ class ActiveRun:
         """
         self._recording.note(section, text)
 
+    def tag(self, *tags: str) -> None:
+        """Add tags to the run. They are kept as `note` keeps words, and nothing is raised."""
+        self._recording.tag(tags)
+
+    def set(self, **facts: Any) -> None:
+        """Set facts that you know better than the record, as `cardgen runs set` does; None takes one back.
+
+            run.set(license="apache-2.0", language=["en", "nl"])
+
+        They go before what is recorded, also later. They are kept as `note` keeps words, and nothing is raised.
+        """
+        self._recording.set(facts)
+
     def finish(self, status: Status = "finished") -> None:
         """End the run: nothing that happens from now on belongs to it. Ending it again does nothing.
 
@@ -87,3 +101,27 @@ class ActiveRun:
         if status not in ("finished", "failed", "interrupted"):
             raise RecordingError(f"status is {status!r:.80}", hint="use one of: finished, failed, interrupted")
         self._recording.finish(status)
+        self._recording.push()
+
+    def publish(self, repo_id: str, **options: Any) -> Published | None:
+        """Publish the model and the card to the Hub, in one commit, as `cardgen publish` does.
+
+            run.publish("me/my-model", private=True)
+
+        The last folder that this run saved is published; the live model is saved for it if there is none.
+
+        Args:
+            repo_id: the repository.
+            options: `private` (needed for a new repository), `card_only`, `model` (a folder), `revision`, `create_pr`,
+                `tag`, `message`, `samples` (include, omit), `redact` (paths, emails), `include`, `allow_changed`,
+                `layout`, `prefer` (ours, theirs).
+
+        Returns:
+            what was published, with its `url`; None where nothing is recorded.
+
+        Raises:
+            PublishRefused: something must not leave as it is; the hint says what to do.
+            CardConflict: the repository's text and new facts meet in one place.
+            HubError, RegistryError, SettingsError: as their names say.
+        """
+        return self._recording.publish(repo_id, options)

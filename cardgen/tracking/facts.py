@@ -13,6 +13,7 @@ import time
 from collections.abc import Mapping
 from typing import Any, TypeVar
 
+from cardgen import corrections
 from cardgen.capture.dataset import capture_datasets
 from cardgen.capture.environment import capture_emissions, capture_environment
 from cardgen.capture.model import capture_citations, capture_model
@@ -20,7 +21,8 @@ from cardgen.capture.problems import Problems
 from cardgen.capture.trainer import capture_hyperparameters, changed_arguments
 from cardgen.capture.usage import capture_usage
 from cardgen.identity import speakable
-from cardgen.record import Durations, Model, Run, Segment
+from cardgen.jobs import HOST_VARIABLES
+from cardgen.record import Durations, Hyperparameters, Model, Run, Segment
 from cardgen.redaction import redact
 from cardgen.tracking.options import Options
 
@@ -34,17 +36,23 @@ class Facts:
         """Start with nothing but names."""
         self.problems = problems
         self.lock = threading.RLock()
+        self._redactions: dict[str, None] = {}
         self.defaults: Mapping[str, Any] | None = None
         self.builtin_examples = False
         self.emissions_known = False
+        self.parent_run: str | None = None
+        self.next_segment = 0
         self._samples = options.settings.samples
+        self._hosts = options.settings.hosts
+        self._given_name = self.clean(options.name, "name")
+        self._arguments_before: Hyperparameters | None = None
         self._args: Any = None
-        self._redactions: dict[str, None] = {}
+        self._made_tags: tuple[str, ...] = ()
         self._began: float | None = None
         self._evaluation_seconds = 0.0
         self._run = Run(
             id=run_id,
-            name=self.clean(options.name, "name") or speakable(run_id),
+            name=self._given_name or speakable(run_id),
             model=Model(type="SentenceTransformer"),
             project=self.clean(options.settings.project, "project"),
             group=self.clean(options.group, "group"),
@@ -68,7 +76,7 @@ class Facts:
     @property
     def segment(self) -> int:
         """The index of the newest segment; 0 before training."""
-        return max(0, len(self._run.segments) - 1)
+        return self._run.segments[-1].index if self._run.segments else 0
 
     def update(self, **changes: Any) -> None:
         """Replace fields of the record."""
@@ -82,17 +90,25 @@ class Facts:
         self._redactions.update(dict.fromkeys(places))
         return clean
 
+    def take_id(self, run_id: str) -> None:
+        """Be the run of this id."""
+        self.update(id=run_id, name=self._given_name or speakable(run_id))
+
     def go_on(self, earlier: Run) -> None:
-        """Continue a run that was recorded before."""
+        """Continue from a record that was made before, with what is known of this training over it."""
         with self.lock:
             mine = self._run
             self._redactions = dict.fromkeys([*earlier.redactions, *self._redactions])
             for problem in earlier.problems:
                 self.problems.note(problem)
+            self._arguments_before = earlier.hyperparameters
+            self.parent_run = earlier.model.parent_run or self.parent_run
             self._run = dataclasses.replace(
                 earlier,
                 model=mine.model,
                 usage=mine.usage,
+                hyperparameters=mine.hyperparameters or earlier.hyperparameters,
+                environment=mine.environment,
                 datasets=mine.datasets or earlier.datasets,
                 citations=mine.citations or earlier.citations,
                 project=mine.project or earlier.project,
@@ -100,33 +116,64 @@ class Facts:
                 tags=tuple(dict.fromkeys([*earlier.tags, *mine.tags])),
             )
 
+    def tag(self, tags: tuple[str, ...]) -> None:
+        """Add tags.
+
+        Raises:
+            SettingsError: one is no line of text, or has a comma.
+        """
+        corrections.check({"tags": tuple(f"+{tag}" for tag in tags)})
+        with self.lock:
+            self.update(tags=tuple(dict.fromkeys([*self._run.tags, *self.clean(tags, "tags")])))
+
+    def set_parent(self, run_id: str) -> None:
+        """The weights that training started from are those of another run."""
+        with self.lock:
+            self.parent_run = run_id
+            if run_id != self._run.id:
+                self.update(model=dataclasses.replace(self._run.model, parent_run=run_id))
+
+    def made_with(self, made: Run) -> None:
+        """Keep what only the card data of another model knows: data sets, citations, tags of the training."""
+        with self.lock:
+            self._made_tags = made.model.tags
+            self.update(datasets=self._run.datasets or made.datasets, citations=self._run.citations or made.citations)
+
     def forget(self) -> None:
         """Let go of the training arguments."""
         self._args = None
 
     # Segments and durations
 
-    def open_segment(self, args: Any, card: Any, step: int) -> None:
-        """Training starts or goes on: arguments, environment, and a new segment."""
-        before = self._run.hyperparameters
+    def look_at_start(self, args: Any, card: Any) -> None:
+        """A training is about to start: its arguments and where it runs."""
         self._args = args
         self.look_at_arguments(card)
         environment = capture_environment(card, args, self.problems)
+        if not self._hosts:
+            job = {name: value for name, value in environment.scheduler.items() if name not in HOST_VARIABLES}
+            environment = dataclasses.replace(environment, hostname=None, scheduler=job)
+        self.update(environment=self.clean(environment, "environment"))
+
+    def open_segment(self, step: int) -> dict[str, Any]:
+        """Training starts or goes on: a new segment.
+
+        Returns:
+            the arguments that differ from those of the part before; empty for a new run.
+        """
         with self.lock:
-            after, index, started = self._run.hyperparameters, len(self._run.segments), now()
-            changed = changed_arguments(before.values, after.values) if index and before and after else {}
+            before, after, started = self._arguments_before, self._run.hyperparameters, now()
+            changed = changed_arguments(before.values, after.values) if before and after else {}
             self._began = time.monotonic()
             self._evaluation_seconds = 0.0
+            segment = Segment(index=self.next_segment, started=started, start_step=step, changed=changed)
             self.update(
                 status="running",
                 started=self._run.started or started,
                 ended=None,
-                environment=self.clean(environment, "environment"),
-                segments=(
-                    *self._run.segments,
-                    Segment(index=index, started=started, start_step=step, changed=changed),
-                ),
+                segments=(*self._run.segments, segment),
             )
+        return changed
 
     def evaluated_for(self, seconds: float) -> None:
         """A validation during training took so long."""
@@ -167,6 +214,9 @@ class Facts:
         """Model, usage, citations and emissions."""
         look = self.problems.attempt
         facts = look("the model", lambda: capture_model(model, card, self.problems), self._run.model)
+        parent = self.parent_run if self.parent_run != self._run.id else None
+        tags = tuple(dict.fromkeys([*facts.tags, *self._made_tags]))
+        facts = dataclasses.replace(facts, tags=tags, parent_run=parent)
         usage = capture_usage(
             card,
             facts.type,

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import os
+import shlex
 import threading
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from cardgen.errors import RecordingError, SettingsError
 from cardgen.identity import is_run_id, new_run_id
 from cardgen.registry.location import Location, parse_location
 from cardgen.settings import Settings, load_settings
+from cardgen.tracking.publishing import check_wish
 
 MAX_LENGTH = 200
 """Characters of a name, project, group or tag."""
@@ -29,11 +32,22 @@ class Options:
     settings: Settings
     location: Location
     registry_given: bool
+    automatic: bool = False
+    """Whether `autolog` made the hook: it records trainings and, unlike the others, nothing without one."""
+    publish: tuple[str, dict[str, Any]] | None = None
+    """Where the run is published when it has ended, and how."""
 
     @property
     def enabled(self) -> bool:
         """Whether anything is recorded at all."""
         return self.settings.mode != "disabled"
+
+    def how_to_see(self, name: str) -> str:
+        """The commands that show a run and its card."""
+        where = ["--registry", self.location.url] if self.registry_given else []
+        show = shlex.join(["cardgen", "runs", "show", name, *where])
+        publish = shlex.join(["cardgen", "publish", name, "REPO_ID", *where])
+        return f"see it: {show}; publish it: {publish}"
 
 
 def make_options(
@@ -43,6 +57,9 @@ def make_options(
     group: str | None,
     tags: Iterable[str],
     registry: str | os.PathLike[str] | None,
+    automatic: bool = False,
+    publish: str | None = None,
+    publish_options: Mapping[str, Any] | None = None,
 ) -> Options:
     """Check and complete what the caller said.
 
@@ -64,6 +81,8 @@ def make_options(
         settings=settings,
         location=parse_location(settings.registry),
         registry_given=registry is not None,
+        automatic=automatic,
+        publish=check_wish(publish, publish_options),
     )
 
 
@@ -74,7 +93,27 @@ def next_run_id(options: Options) -> tuple[str, bool]:
         if chosen is not None and chosen not in _used_ids:
             _used_ids.add(chosen)
             return chosen, True
-    return new_run_id(), False
+        made = new_run_id()
+        _used_ids.add(made)
+    return made, False
+
+
+def keep_id(run_id: str) -> None:
+    """This process records the run of this id."""
+    with _ids:
+        _used_ids.add(run_id)
+
+
+def ids_of_this_process() -> frozenset[str]:
+    """The ids of all runs that this process recorded."""
+    with _ids:
+        return frozenset(_used_ids)
+
+
+def give_back(run_id: str) -> None:
+    """A recording with this id came to nothing: the id may be given again."""
+    with _ids:
+        _used_ids.discard(run_id)
 
 
 def _line(what: str, text: str | None) -> str | None:

@@ -1,8 +1,8 @@
-"""The three methods of the library that show what no callback sees, wrapped once on their classes.
+"""The methods of the library's models that show what no callback sees, wrapped once on their classes.
 
-`add_model_card_callback` of the trainer (data sets and default arguments are known), `set_evaluation_metrics` of the
-card data (every evaluator result, in order) and `_create_model_card` of the model (a save; examples and their results
-are final). A fourth, `push_to_hub` of the model, only tells that the saves inside it are uploaded.
+`set_evaluation_metrics` of the card data (every evaluator result, in order) and `_create_model_card` of the model (a
+save; examples and their results are final). A third, `push_to_hub` of the model, only tells that the saves inside it
+are uploaded. `trainers` has those of the trainers.
 
 Which run a model belongs to is kept here, weakly, so that models stay picklable and a copy of a model is another model.
 """
@@ -21,11 +21,9 @@ from cardgen.tracking.guard import say
 if TYPE_CHECKING:
     from cardgen.tracking.recording import Recording
 
-TRAINERS = ("SentenceTransformerTrainer", "CrossEncoderTrainer", "SparseEncoderTrainer", "MultiVectorEncoderTrainer")
-
 _recordings: weakref.WeakKeyDictionary[Any, Recording] = weakref.WeakKeyDictionary()
 _calls = threading.local()
-_MARK = "__cardgen_wrapped__"
+MARK = "__cardgen_wrapped__"
 
 
 def attach(model: Any, recording: Recording) -> None:
@@ -38,8 +36,8 @@ def attach(model: Any, recording: Recording) -> None:
 
 def detach(recording: Recording) -> None:
     """This run sees nothing any more."""
-    for model in [model for model, other in list(_recordings.items()) if other is recording]:
-        del _recordings[model]
+    for model in [model for model, other in _items() if other is recording]:
+        _recordings.pop(model, None)
 
 
 def recording_of(model: Any) -> Recording | None:
@@ -55,7 +53,7 @@ def recording_of_card(card: Any) -> Recording | None:
     recording = recording_of(getattr(card, "model", None))
     if recording is None:
         # card data that replaced the model's own after the model was made does not know its model
-        for model, other in list(_recordings.items()):
+        for model, other in _items():
             if getattr(model, "model_card_data", None) is card:
                 return other
     return recording
@@ -63,17 +61,15 @@ def recording_of_card(card: Any) -> Recording | None:
 
 def live_recordings() -> list[Recording]:
     """The runs that are attached to a model."""
-    return list(dict.fromkeys(_recordings.values()))
+    return list(dict.fromkeys(recording for _, recording in _items()))
 
 
-def install_trainers() -> None:
-    """Wrap the library's trainer classes, so that a `CardCallback` given to a constructor sees the trainer."""
-    import sentence_transformers
-
-    for name in TRAINERS:
-        kind = getattr(sentence_transformers, name, None)
-        if isinstance(kind, type):
-            wrap(kind, "add_model_card_callback", _trainer_made)
+def _items() -> list[tuple[Any, Recording]]:
+    while True:
+        try:
+            return list(_recordings.items())
+        except RuntimeError:  # another thread attached a model meanwhile
+            continue
 
 
 def install(model: Any) -> None:
@@ -95,7 +91,7 @@ def wrap(kind: type, name: str, after: Callable[..., None]) -> None:
     if home is None:
         raise AttributeError(f"{kind.__name__} has no {name}")
     method = vars(home)[name]
-    if getattr(method, _MARK, False):
+    if getattr(method, MARK, False):
         return
 
     @functools.wraps(method)
@@ -109,7 +105,7 @@ def wrap(kind: type, name: str, after: Callable[..., None]) -> None:
                 say(f"{name} was not understood ({type(error).__name__}: {error}); training goes on")
         return result
 
-    setattr(wrapper, _MARK, True)
+    setattr(wrapper, MARK, True)
     setattr(home, name, wrapper)
 
 
@@ -128,7 +124,7 @@ def _call(name: str, target: Any) -> Iterator[bool]:
 
 def _wrap_push(kind: type) -> None:
     method = vars(kind)["push_to_hub"]
-    if getattr(method, _MARK, False):
+    if getattr(method, MARK, False):
         return
 
     @functools.wraps(method)
@@ -139,17 +135,8 @@ def _wrap_push(kind: type) -> None:
         with recording.saves.upload():
             return method(self, *args, **kwargs)
 
-    setattr(wrapper, _MARK, True)
+    setattr(wrapper, MARK, True)
     setattr(kind, "push_to_hub", wrapper)  # noqa: B010 - mypy knows no such attribute
-
-
-def _trainer_made(trainer: Any, *args: Any, **kwargs: Any) -> None:
-    from cardgen.tracking.callback import CardCallback
-
-    defaults = args[0] if args else kwargs.get("default_args_dict")
-    for callback in trainer.callback_handler.callbacks:
-        if isinstance(callback, CardCallback):
-            callback.meet(trainer, defaults)
 
 
 def _evaluated(card: Any, evaluator: Any, metrics: Any, epoch: Any = 0, step: Any = 0) -> None:

@@ -14,30 +14,36 @@ import dataclasses
 import datetime as dt
 import os
 import weakref
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from cardgen.capture.evaluator import is_validation, logged_metrics, single_evaluators
 from cardgen.capture.library import model_type
 from cardgen.capture.problems import Problems
-from cardgen.capture.values import number_or_none, plain, text_of
+from cardgen.capture.usage import usage_examples
+from cardgen.capture.values import number_or_none
 from cardgen.record import Checkpoint, File, LogEvent, LogKind, Run, Status
-from cardgen.tracking import patches
+from cardgen.tracking import lineage, patches
+from cardgen.tracking.beginning import changed_words, find_run
 from cardgen.tracking.facts import Facts, now
 from cardgen.tracking.guard import attempt, guarded, say, watch_forks
+from cardgen.tracking.journal import Journal
 from cardgen.tracking.notes import Notes
-from cardgen.tracking.options import Options, next_run_id
+from cardgen.tracking.options import Options, give_back, next_run_id
+from cardgen.tracking.publishing import leave_pending, publish_now, push_pending
 from cardgen.tracking.results import Call, Results, State, checkpoint_step
-from cardgen.tracking.resume import load_earlier, note_run, noted_run
+from cardgen.tracking.resume import note_run, noted_run
 from cardgen.tracking.saves import Saves
-from cardgen.tracking.sink import Sink
 
-FLUSH_SECONDS = 2.0
-"""How long the end of training waits for the registry, so that the name that is told is the final one."""
+if TYPE_CHECKING:
+    from cardgen.actions.publish import Published
 
 HASH_SECONDS = 60.0
 """How long the end of a run waits for files to be hashed."""
+
+PARENT_SECONDS = 5.0
+"""How long the end of a run waits for the search for the run that its weights are from."""
 
 Phase = Literal["before", "training", "after", "closed"]
 
@@ -54,14 +60,13 @@ class Recording:
         self.options = options
         self.problems = Problems()
         self.phase: Phase = "before"
-        self.log: list[LogEvent] = []
         run_id, self._id_chosen = next_run_id(options) if self.armed else ("disabled", False)
         self._facts = Facts(options, run_id, self.problems)
         self._results = Results(self._facts)
         self.saves = Saves(self._results, self._hashed)
         self.notes = Notes()
-        self._given_name: str | None = None
-        self._sink: Sink | None = None
+        self._journal = Journal(options, self._facts, self.problems, lambda: self.finish())
+        self._lineage = lineage.Lineage(options)
         self._model: weakref.ReferenceType[Any] | None = None
         self._finalizer: Any = None
         self._state: State = ("start", 0)
@@ -69,6 +74,7 @@ class Recording:
         self._validation_log: Mapping[str, Any] = {}
         self._touched = False
         self._told = False
+        self._waits = False
         watch_forks(self)
 
     # What others read
@@ -81,12 +87,17 @@ class Recording:
     @property
     def name(self) -> str:
         """The run's name: the one that the registry gave it, once it did."""
-        return self._given_name or self._facts.run.name
+        return self._journal.given_name or self._facts.run.name
+
+    @property
+    def log(self) -> list[LogEvent]:
+        """The events so far."""
+        return self._journal.log
 
     @property
     def run(self) -> Run:
         """The record as of the last event."""
-        return dataclasses.replace(self._facts.run, name=self.name)
+        return self.notes.over(dataclasses.replace(self._facts.run, name=self.name))
 
     def model(self) -> Any:
         """The model, if it still lives."""
@@ -100,41 +111,60 @@ class Recording:
 
     # What happens
 
-    def attach(self, model: Any, defaults: Mapping[str, Any] | None = None) -> None:
-        """Belong to this model. `defaults` are the arguments of an untouched instance, where the library made them."""
+    def attach(self, model: Any, defaults: Mapping[str, Any] | None = None, made: Run | None = None) -> None:
+        """Belong to this model.
+
+        Args:
+            model: weakly held.
+            defaults: the arguments of an untouched instance, where the library made them.
+            made: the record when the trainer was made. The library tells the model of that time alone about the data;
+                of another one, which `model_init` made since, it is kept.
+        """
         if defaults is not None:
             self._facts.defaults = dict(defaults)
         if model is not None and self.model() is not model:
+            patches.detach(self)  # from the model of another trainer that has the same callback
             self._model = weakref.ref(model)
-            self._attached(model)
+            earlier = patches.recording_of(model)
+            patches.attach(model, self)
+            if made is not None:
+                self._facts.made_with(made)
+            self._attached(model, trained=bool(earlier is not None and earlier.run.segments))
 
     @guarded("the model")
-    def _attached(self, model: Any) -> None:
+    def _attached(self, model: Any, *, trained: bool) -> None:
         patches.install(model)
-        patches.detach(self)  # from the model of another trainer that has the same callback
-        patches.attach(model, self)
         if self._finalizer is not None:
             self._finalizer.detach()
         self._finalizer = weakref.finalize(model, self.release)
         self._finalizer.atexit = False
+        attempt(self, "the run that the model is from", lambda: self._lineage.look(model))
         card = model.model_card_data
-        self._facts.builtin_examples = getattr(card, "usage_examples", None) is None
-        attempt(self, "what was evaluated before", lambda: self._see_what_was_before(card))
+        self._facts.builtin_examples = usage_examples(card) is None
+        attempt(self, "what was evaluated before", lambda: self._see_what_was_before(card, trained=trained))
         self._look(datasets=True)
 
     @guarded("the start of training")
     def begin(self, args: Any, state: Any, model: Any) -> None:
         """Training starts or goes on."""
         self.attach(model)
-        attempt(self, "the earlier part of the run", lambda: self._choose_run(state))
+        card, step, checkpoint = model.model_card_data, int(state.global_step), noted_run(state)
+        self._facts.look_at_start(args, card)
+        starts_here = checkpoint is None and not step  # else the weights are those of a checkpoint
+        if starts_here:
+            self._facts.parent_run = self._lineage.parent
+        words = self.problems.attempt("the earlier part of the run", lambda: self._find_run(checkpoint, step), "")
         note_run(state, self.id)
-        self._step = int(state.global_step)
-        self._state = ("step", self._step)
-        self._facts.open_segment(args, model.model_card_data, self._step)
+        lineage.remember(model, self.id)
+        self._step = step
+        self._state = ("step", step)
+        changed = self._facts.open_segment(step)
         self.phase = "training"
         self._look(datasets=True)
         self._keep()
-        say(f"recording {self.name} in {self.options.location.url}")
+        if starts_here:
+            self._lineage.search(self.id, self._parent_found)
+        say(f"recording {self.name} in {self.options.location.url}{words}{changed_words(changed)}")
 
     @guarded("a log entry")
     def logged(self, logs: Mapping[str, Any], state: Any) -> None:
@@ -143,7 +173,7 @@ class Recording:
         if is_validation(logs):
             self._validation_log = dict(logs)
             return
-        self._event("train", logs, state.epoch, state.global_step)
+        self._log("train", logs, state.epoch, state.global_step)
 
     @guarded("an evaluation")
     def validated(self, metrics: Mapping[str, Any], state: Any) -> None:
@@ -151,12 +181,12 @@ class Recording:
         self._advance(state)
         if isinstance(seconds := metrics.get("eval_runtime"), int | float):
             self._facts.evaluated_for(seconds)
-        self._event("eval", metrics, state.epoch, state.global_step)
+        self._log("eval", metrics, state.epoch, state.global_step)
         # the parts of a loss are logged and not among the metrics
         logged, self._validation_log = self._validation_log, {}
         parts = {name: value for name, value in logged.items() if name.startswith("eval_") and name not in metrics}
         if parts:
-            self._event("train", parts, state.epoch, state.global_step)
+            self._log("train", parts, state.epoch, state.global_step)
 
     @guarded("the result of an evaluator")
     def evaluated(self, evaluator: Any, metrics: Mapping[str, Any], epoch: Any, step: Any) -> None:
@@ -166,7 +196,7 @@ class Recording:
         self._results.note(evaluator, Call(number_or_none(epoch), int(step), now(), state))
         values = logged_metrics(evaluator, metrics)
         if values is not None:
-            self._event("evaluator", values, epoch, step)
+            self._log("evaluator", values, epoch, step)
         self._touched = True
         attempt(self, "the result of an evaluator", self._look_at_results)
         self._keep()
@@ -187,9 +217,25 @@ class Recording:
 
     def note(self, section: str, words: str) -> None:
         """Keep a person's words for a section of the card: at the end of the run, or at once if that is past."""
-        ended = self.phase == "closed" and self._sink is not None
+        self._say_for_person("a note", lambda: self.notes.add(section, words))
+
+    def set(self, facts: Mapping[str, Any]) -> None:
+        """Keep facts that a person knows better, as `note` keeps words."""
+        self._say_for_person("a fact", lambda: self.notes.set(facts))
+
+    def tag(self, tags: tuple[str, ...]) -> None:
+        """Add tags to the run: at once, and after its end as facts that a person sets."""
+        if not self.armed:
+            self._say_for_person("a tag", lambda: self.notes.set({"tags": tuple(f"+{tag}" for tag in tags)}))
+            return
+        attempt(self, "a tag", lambda: self._facts.tag(tags))
+        self._touched = True
+        self._keep()
+
+    def _say_for_person(self, what: str, keep: Callable[[], None]) -> None:
+        ended = self.phase == "closed" and self._journal.is_open
         if self.armed or ended:
-            attempt(self, "a note", lambda: self.notes.add(section, words))
+            attempt(self, what, keep)
             self._touched = True
         if ended:
             self._keep_notes()
@@ -197,6 +243,8 @@ class Recording:
     @guarded("a save")
     def saved(self, path: Any) -> None:
         """The model was saved into a folder; checkpoints of the trainer are complete only later."""
+        if self.phase == "before" and self.options.automatic:
+            return
         self._touched = True
         self._look()
         if not self.saves.uploading:
@@ -231,9 +279,34 @@ class Recording:
         self._keep()
         self._tell_end()
 
-    @guarded("the end of the run")
+    @guarded("the end of training")
+    def break_off(self, status: Status) -> None:
+        """Training raised; evaluations and saves may follow."""
+        if self.phase in ("before", "closed"):
+            return
+        self._facts.close_segment(self._step)
+        self.phase = "after"
+        self._facts.update(status=status, ended=self._facts.run.ended or now())
+        self._keep()
+        self._tell_end()
+
+    def discard(self) -> None:
+        """Close a recording that has not begun: there never was such a run."""
+        patches.detach(self)
+        self.saves.abandon()
+        give_back(self.id)
+        self.phase, self.armed = "closed", False
+
     def finish(self, status: Status | None = None) -> None:
         """Close: nothing that happens from now on belongs to this run."""
+        if self.armed:
+            self._finish(status)
+        else:
+            patches.detach(self)
+            self.phase = "closed"
+
+    @guarded("the end of the run")
+    def _finish(self, status: Status | None) -> None:
         if self.phase == "closed":
             return
         try:
@@ -245,33 +318,59 @@ class Recording:
         patches.detach(self)
         if self._finalizer is not None:
             self._finalizer.detach()
+        self._lineage.close(PARENT_SECONDS)
         self._look()
-        in_training = self.phase == "training"
+        status = status or ("failed" if self.phase == "training" else None)
         self._facts.close_segment(self._step)
-        ended = self._facts.run.ended or now()
-        self._facts.update(status=status or ("failed" if in_training else "finished"), ended=ended)
+        run = self._facts.run
+        self._facts.update(
+            status=status or ("finished" if run.status == "running" else run.status), ended=run.ended or now()
+        )
         self.phase = "closed"
-        if not (self._touched or self._facts.run.segments):
+        if not run.segments and (self.options.automatic or not self._touched):
+            give_back(self.id)
             return  # nothing happened: there is no run to keep
         self._keep()  # whoever has no patience for the hashes loses no more than them
         if not self.saves.close(HASH_SECONDS):
             self.problems.note("hashing the saved files took too long and was given up")
         self._keep()
         self._facts.forget()
-        if self._sink is not None:
-            waited = self._sink.close()
-            if self.options.settings.mode == "normal" and waited and not self._sink.folded:
-                say(f"{self.name} is not in the registry yet: the next run, or `cardgen registry init`, folds it")
-            self._keep_notes()
+        if not self._journal.close() and self.options.settings.mode == "normal":
+            say(f"{self.name} is not in the registry yet: the next run, or `cardgen registry init`, folds it")
+        self._keep_notes()
         self._tell_end()
+        if self.options.publish is not None and self._facts.run.status == "finished":
+            leave_pending(self.options, self.id, self.name)
+            self._waits = True
+
+    def push(self) -> None:
+        """Publish a run that has ended and waits for that; nothing is raised."""
+        waits, self._waits = self._waits, False
+        if waits:
+            push_pending(self.options, self.id, self.name)
+
+    def publish(self, repo_id: str, options: Mapping[str, Any]) -> Published | None:
+        """Publish the run as it is now; None where nothing is recorded.
+
+        Raises:
+            CardgenError: it cannot be published.
+        """
+        if self.armed:
+            self._look()
+            self._keep()
+            self._journal.flush(HASH_SECONDS)
+        elif not self._journal.is_open:
+            return None
+        from cardgen.registry import Registry
+
+        with Registry(self.options.settings.registry) as registry:
+            return publish_now(registry, self.id, repo_id, options, self.model())
 
     def release(self) -> None:
         """The model is gone. Called by the garbage collector, so the sink's thread does the work."""
         if not self.armed or self.phase == "closed":
             return
-        if self._sink is not None:
-            self._sink.release()
-        else:
+        if not self._journal.release():
             self.saves.abandon()
 
     @guarded("a push")
@@ -282,65 +381,42 @@ class Recording:
     # How the record is made
 
     def _keep_notes(self) -> None:
-        if not self.notes or self._sink is None:
-            return
-        folder, reachable = self._sink.path.parent, self.options.settings.mode == "normal"
-        attempt(
-            self,
-            "a note",
-            lambda: self.notes.keep(self.options, self.id, self.name, folder, reachable=reachable),
+        folder = self._journal.folder
+        if folder is not None and self.notes:
+            reachable = self.options.settings.mode == "normal"
+            keep = self.notes.keep
+            attempt(self, "a note", lambda: keep(self.options, self.id, self.name, folder, reachable=reachable))
+
+    def _find_run(self, checkpoint: str | None, step: int) -> str:
+        return find_run(
+            self.options,
+            self._facts,
+            self._results,
+            self._journal,
+            checkpoint=checkpoint,
+            chosen=self._id_chosen,
+            step=step,
         )
 
-    def _choose_run(self, state: Any) -> None:
-        """Go on with the run of a checkpoint, or of `CARDGEN_RUN_ID`, if the registry knows it."""
-        resumed = noted_run(state)
-        wanted = resumed or (self.id if self._id_chosen else None)
-        if wanted is None or self._sink is not None:
-            return
-        earlier = load_earlier(self.options.settings.registry, wanted)
-        if earlier is not None and self._open_sink(wanted, ()):
-            self._go_on(*earlier)
-        elif resumed is not None:
-            self.problems.note(f"this run resumes {resumed}, which could not be continued: it is recorded as a new one")
+    @guarded("the run that the model is from")
+    def _parent_found(self, run_id: str) -> None:
+        self._facts.set_parent(run_id)
+        if self.phase != "closed":
+            self._keep()
 
-    def _go_on(self, run: Run, log: list[LogEvent]) -> None:
-        first = max((event.seq for event in log), default=-1) + 1
-        mine = [
-            dataclasses.replace(event, seq=first + index, segment=len(run.segments))
-            for index, event in enumerate(self.log)
-        ]
-        self.log = [*log, *mine]
-        self._facts.go_on(run)
-        self._results.go_on(run.evaluations)
-        for event in mine:
-            if self._sink is not None:
-                self._sink.event(event)
-
-    def _see_what_was_before(self, card: Any) -> None:
+    def _see_what_was_before(self, card: Any, *, trained: bool) -> None:
         """Evaluations from before this run are the card's first rows, unless they belong to an earlier training."""
         rows = list(getattr(card, "training_logs", None) or ())
-        if any(row.get("Step") != -1 for row in rows):
+        if trained or any(row.get("Step") != -1 for row in rows):
             self._results.leave_out(card)
             return
         for row in rows:
             values = {key: value for key, value in row.items() if key not in ("Epoch", "Step")}
-            self._event("evaluator", values, row.get("Epoch"), -1, touches=False)
+            self._log("evaluator", values, row.get("Epoch"), -1, touches=False)
 
-    def _event(self, kind: LogKind, values: Mapping[Any, Any], epoch: Any, step: Any, *, touches: bool = True) -> None:
-        entries = {key if isinstance(key, str) else text_of(key): plain(value) for key, value in values.items()}
+    def _log(self, kind: LogKind, values: Mapping[Any, Any], epoch: Any, step: Any, *, touches: bool = True) -> None:
         self._touched = self._touched or touches
-        event = LogEvent(
-            seq=self.log[-1].seq + 1 if self.log else 0,
-            kind=kind,
-            step=int(step),
-            epoch=number_or_none(epoch),
-            segment=self._facts.segment,
-            values=self._facts.clean(entries, "log"),
-            at=now(),
-        )
-        self.log.append(event)
-        if self._sink is not None:
-            self._sink.event(event)
+        self._journal.add(kind, values, epoch, step)
 
     def _advance(self, state: Any) -> None:
         self._step = int(state.global_step)
@@ -384,36 +460,11 @@ class Recording:
 
     def _write(self) -> None:
         """Put the record into the spool; before training begins there is none, and when it ends there must be one."""
-        if self.phase == "before":
-            return
-        if self._sink is None and not self._open_sink(self.id, self.log):
-            return
-        if self._sink is not None:
+        if self.phase != "before":
             # under the name that was asked for: another one would rename the run
-            self._sink.snapshot(self._facts.run)
-
-    def _open_sink(self, run_id: str, log: Sequence[LogEvent]) -> bool:
-        """Open the spool of a run and write these events; False with a note if it cannot be had."""
-        try:
-            self._sink = Sink(self.options, run_id, renamed=self._renamed, released=lambda: self.finish())
-        except Exception as error:
-            if self.problems.failed("the spool", error):
-                say(f"the run cannot be written ({error}); training goes on")
-            return False
-        for event in log:
-            self._sink.event(event)
-        return True
-
-    def _renamed(self, name: str) -> None:
-        self._given_name = name
+            self._journal.write(self._facts.run)
 
     def _tell_end(self) -> None:
-        if self._told or self._sink is None:
-            return
-        self._told = True
-        if self.phase != "closed":
-            self._sink.flush(FLUSH_SECONDS)
-        where = f" --registry {self.options.location.url}" if self.options.registry_given else ""
-        card = f"the card of this run: cardgen render {self.name}{where}"
-        missing = f"the end of {self.name} is missing in {self._sink.path}"
-        say(f"{self._facts.run.status}; {card if self._sink.whole else missing}")
+        if not self._told and self._journal.is_open:
+            self._told = True
+            say(self._journal.end_line(lambda: self.name, self._facts.run.status, flush=self.phase != "closed"))

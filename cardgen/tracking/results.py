@@ -11,6 +11,7 @@ from typing import Any
 from cardgen.capture.evaluator import capture_evaluation
 from cardgen.checkpoint import list_files, with_hashes
 from cardgen.record import Checkpoint, Evaluation, File
+from cardgen.standing import evaluation_key, made_later
 from cardgen.tracking.facts import Facts, now
 
 State = tuple[str, int]
@@ -46,7 +47,10 @@ class Results:
 
     def go_on(self, earlier: tuple[Evaluation, ...]) -> None:
         """Keep the results of an earlier part of the run, until their evaluators give new ones."""
-        self._earlier = earlier
+        with self._facts.lock:
+            self._earlier = earlier
+            self._made_on = [None] * len(earlier)
+            self._facts.update(evaluations=earlier)
 
     def note(self, evaluator: Any, call: Call) -> None:
         """The library noted a result."""
@@ -61,7 +65,7 @@ class Results:
     def add(self, evaluator: Any, metrics: Mapping[Any, Any], state: State) -> None:
         """Keep a result that the library did not note."""
         evaluation = capture_evaluation(evaluator, metrics, self._facts.problems, epoch=-1, step=-1, at=now())
-        others = [(old, made_on) for old, made_on in self._own if _key(old) != _key(evaluation)]
+        others = [(old, made_on) for old, made_on in self._own if evaluation_key(old) != evaluation_key(evaluation)]
         self._own = [*others, (evaluation, state)]
 
     def look(self, card: Any) -> None:
@@ -85,8 +89,9 @@ class Results:
                 continue
             found.append((self._facts.clean(evaluation, "evaluations"), call.state if call else None))
         found += [(self._facts.clean(evaluation, "evaluations"), state) for evaluation, state in self._own]
-        renewed = {_key(evaluation) for evaluation, _ in found}
-        found = [*((old, None) for old in self._earlier if _key(old) not in renewed), *found]
+        renewed = {evaluation_key(evaluation) for evaluation, _ in found}
+        kept = [old for old in self._earlier if made_later(old) or evaluation_key(old) not in renewed]
+        found = [*((old, None) for old in kept), *found]
         if found:
             with self._facts.lock:
                 self._made_on = [state for _, state in found]
@@ -148,7 +153,3 @@ def checkpoint_step(folder: Path) -> int | None:
     """The step in the name of a trainer's checkpoint; None for any other folder."""
     prefix, _, step = folder.name.partition("-")
     return int(step) if prefix == "checkpoint" and step.isdigit() else None
-
-
-def _key(evaluation: Evaluation) -> tuple[str, str | None]:
-    return evaluation.evaluator, evaluation.dataset_name

@@ -1,7 +1,8 @@
 """Where a recording goes: its spool at once, the registry soon.
 
 The training thread writes to the spool and wakes a daemon thread through a queue. The thread folds at most every
-`FOLD_SECONDS`; a registry that fails is tried again, later and later, and never disturbs anybody.
+`FOLD_SECONDS`; a registry that fails is tried again, later and later, and never disturbs anybody. A registry on a
+network file system is folded at the end only: until then the spool's own time is the heartbeat.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from typing import TYPE_CHECKING
 
 from cardgen.errors import CardgenError
 from cardgen.record import LogEvent, Run
+from cardgen.registry import filesystem
 from cardgen.registry.spool import SpoolWriter
 from cardgen.tracking.guard import say
 from cardgen.tracking.options import Options
@@ -25,6 +27,11 @@ if TYPE_CHECKING:
     from cardgen.registry import Registry
 
 FOLD_SECONDS = 0.2
+SPACING = 4
+"""A fold that takes longer than usual is followed by a pause of so many times its length: whoever logs in a tight loop
+shares the interpreter with it, and the spool has everything."""
+
+LONGEST_SPACING = 2.0
 HEARTBEAT_SECONDS = 5.0
 LONGEST_PAUSE = 30.0
 """Seconds between two attempts with a registry that keeps failing."""
@@ -36,7 +43,15 @@ CLOSE_SECONDS = 10.0
 class Sink:
     """The spool of one run and the thread that folds it. `folded` is True when the registry has everything."""
 
-    def __init__(self, options: Options, run_id: str, *, renamed: Callable[[str], None], released: Callable[[], None]):
+    def __init__(
+        self,
+        options: Options,
+        run_id: str,
+        *,
+        renamed: Callable[[str], None],
+        released: Callable[[], None],
+        after: int = -1,
+    ) -> None:
         """Open the spool.
 
         Args:
@@ -44,6 +59,7 @@ class Sink:
             run_id: the run.
             renamed: called from the thread with the name that the registry gave the run.
             released: called from the thread after `release`.
+            after: the number of the last spool entry of this run that the registry has.
 
         Raises:
             CardgenError: the spool cannot be written.
@@ -54,11 +70,14 @@ class Sink:
         self._run_id = run_id
         self._registry_url = options.settings.registry
         self._folds = options.settings.mode == "normal"
+        place = options.location.path
+        self._folds_live = self._folds and (place is None or filesystem.network_type(place) is None)
         self._renamed, self._released = renamed, released
-        self._writer = SpoolWriter(options.location.spool_folder, run_id)
+        self._writer = SpoolWriter(options.location.spool_folder, run_id, after=after)
         self.path = self._writer.path
         self._waiting: collections.deque[LogEvent] = collections.deque()
         self._mutex = threading.RLock()
+        self._asked = False
         self._commands: queue.SimpleQueue[str | threading.Event] = queue.SimpleQueue()
         self._thread = threading.Thread(target=self._work, name=f"cardgen-{run_id[:8]}", daemon=True)
         with contextlib.suppress(RuntimeError):  # Python starts no thread any more while it shuts down
@@ -69,7 +88,7 @@ class Sink:
         with self._mutex:
             self._waiting.append(event)
             self._write_waiting()
-        self._commands.put("fold")
+        self._ask()
 
     def snapshot(self, run: Run) -> None:
         """Write the whole record as it is now."""
@@ -78,7 +97,7 @@ class Sink:
             self._write_waiting()
             self._writer.snapshot(run)
             self._snapshot_written = True
-        self._commands.put("fold")
+        self._ask()
 
     @property
     def whole(self) -> bool:
@@ -112,6 +131,12 @@ class Sink:
             self._thread.join(CLOSE_SECONDS)
         return True
 
+    def _ask(self) -> None:
+        """Ask for a fold, once until it begins: each time that the thread wakes, it takes time from the training."""
+        if not self._asked:
+            self._asked = True
+            self._commands.put("fold")
+
     def _write_waiting(self) -> None:
         while self._waiting:
             self._writer.event(self._waiting[0])
@@ -122,13 +147,18 @@ class Sink:
         try:
             while True:
                 commands = self._next_commands(folder)
+                self._asked = False  # what is written from now on may come too late for this fold
                 flushes = [command for command in commands if isinstance(command, threading.Event)]
                 closing = "close" in commands
                 if "release" in commands and not closing:
                     self._released()  # which closes this sink: "close" comes next
                     continue
-                if self._folds and (closing or flushes or time.monotonic() >= folder.next_attempt):
+                live = self._folds_live and time.monotonic() >= folder.next_attempt
+                if self._folds and (closing or flushes or live):
                     self.folded = folder.fold()
+                elif not self._folds_live:
+                    self._writer.touch()
+                    folder.rest()
                 for flush in flushes:
                     flush.set()
                 if closing:
@@ -142,7 +172,7 @@ class Sink:
         with contextlib.suppress(queue.Empty):
             commands.append(self._commands.get(timeout=folder.pause()))
             while commands[-1] == "fold":
-                wait = max(folder.last + FOLD_SECONDS, folder.next_attempt) - time.monotonic()
+                wait = max(folder.last + folder.spacing, folder.next_attempt) - time.monotonic()
                 commands.append(self._commands.get(timeout=wait) if wait > 0 else self._commands.get_nowait())
             while True:
                 commands.append(self._commands.get_nowait())
@@ -154,6 +184,7 @@ class Folder:
 
     def __init__(self, registry_url: str, run_id: str, path: Path, renamed: Callable[[str], None]) -> None:
         self.last = 0.0
+        self.spacing = FOLD_SECONDS
         self.next_attempt = 0.0
         self._url, self._run_id, self._path, self._renamed = registry_url, run_id, path, renamed
         self._registry: Registry | None = None
@@ -168,6 +199,7 @@ class Folder:
 
     def fold(self) -> bool:
         """Fold what is new, and tell from time to time that the run lives; False if the registry cannot take it."""
+        start = time.monotonic()
         try:
             if self._registry is None:
                 from cardgen.registry import Registry
@@ -186,7 +218,12 @@ class Folder:
         self._failures = 0
         self.next_attempt = 0.0
         self.last = time.monotonic()
+        self.spacing = min(max(FOLD_SECONDS, SPACING * (self.last - start)), LONGEST_SPACING)
         return True
+
+    def rest(self) -> None:
+        """Leave the registry alone until the next heartbeat."""
+        self._last_beat = time.monotonic()
 
     def close(self) -> None:
         """Let go of the registry."""

@@ -11,8 +11,9 @@ from types import SimpleNamespace
 import pytest
 
 from cardgen.capture import environment
-from cardgen.capture.environment import capture_emissions, capture_environment, git_state, job_ids
+from cardgen.capture.environment import capture_emissions, capture_environment, git_state
 from cardgen.capture.problems import Problems
+from cardgen.jobs import job_ids
 from cardgen.record import Emissions
 
 

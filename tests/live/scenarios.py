@@ -9,20 +9,20 @@ from typing import Any
 
 import torch
 from datasets import Dataset, DatasetDict
-from sentence_transformers import SentenceTransformer
-from sentence_transformers.base.evaluation import SequentialEvaluator
-from sentence_transformers.base.modules import Router
-from sentence_transformers.cross_encoder.losses import LambdaLoss
-from sentence_transformers.sentence_transformer.losses import (
-    CoSENTLoss,
-    MatryoshkaLoss,
-    MultipleNegativesRankingLoss,
-    SoftmaxLoss,
-)
-from sentence_transformers.sentence_transformer.modules import StaticEmbedding
-from sentence_transformers.sparse_encoder.evaluation import SparseEmbeddingSimilarityEvaluator
 
 from tests.tracking import tiny
+from tests.tracking.library import (
+    CoSENTLoss,
+    LambdaLoss,
+    MatryoshkaLoss,
+    MultipleNegativesRankingLoss,
+    Router,
+    SentenceTransformer,
+    SequentialEvaluator,
+    SoftmaxLoss,
+    SparseEmbeddingSimilarityEvaluator,
+    StaticEmbedding,
+)
 
 BEST = {
     "eval_strategy": "steps",

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+import cardgen
 from cardgen.record import LogEvent
 from cardgen.registry import Registry
 
@@ -53,3 +54,12 @@ def _rows() -> Callable[[list[LogEvent]], list[dict[str, Any]]]:
         return table
 
     return rows
+
+
+@pytest.fixture(autouse=True)
+def _autolog_off() -> Iterator[None]:
+    """No test records for another one, or ends another one's runs."""
+    yield
+    cardgen.autolog(disable=True)
+    while (run := cardgen.current_run()) is not None:
+        run.finish()

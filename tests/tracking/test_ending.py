@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import transformers
 from transformers import TrainerCallback
 
 import cardgen
@@ -19,6 +20,7 @@ from cardgen.errors import RecordingError
 from cardgen.registry import Registry
 from cardgen.registry.codec import decode_run
 from tests.tracking import tiny
+from tests.tracking.library import SentenceTransformer
 
 Open = Callable[[], Registry]
 pytestmark = pytest.mark.filterwarnings("ignore:::(?!cardgen)")
@@ -234,6 +236,7 @@ import os, sys
 from pathlib import Path
 import cardgen
 from tests.tracking import tiny
+from tests.tracking.library import SentenceTransformer
 cardgen.CardCallback
 
 def start(script):
@@ -268,27 +271,41 @@ trainer = tiny.st_trainer(folder / "killed", args={"logging_steps": 1}, callback
 with cardgen.track(trainer, name="killed"):
     trainer.train()
 """
+AUTOMATIC = """
+cardgen.autolog(project="automatic")
+trainer = tiny.st_trainer(folder / "automatic", args={"dataloader_num_workers": 1})
+trainer.train()
+tiny.similarity_evaluator("after")(trainer.model)
+trainer.model.save_pretrained(str(folder / "automatic" / "final"))
+never = tiny.st_trainer(folder / "never")
+tiny.similarity_evaluator("never")(never.model)
+"""
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork here")
 def test_a_run_ends_with_its_process(tmp_path: Path) -> None:
     """The common script: train, evaluate, end: what comes last is in the registry. A training that broke off failed.
 
-    After SIGKILL within step 3 the two log entries before it are there; the run is running, and will be lost. Three
-    processes (forks of one, which imports everything) write one registry.
+    After SIGKILL within step 3 the two log entries before it are there; the run is running, and will be lost. With
+    `autolog` and a worker that loads data there is one run, and nothing of a trainer that never trains. Four processes
+    (forks of one, which imports everything) write one registry.
     """
     done = subprocess.run(
-        [sys.executable, "-c", FORKS, str(tmp_path), ENDING, RAISING, KILLED],
+        [sys.executable, "-c", FORKS, str(tmp_path), ENDING, RAISING, KILLED, AUTOMATIC],
         cwd=Path(__file__).parents[2],
         capture_output=True,
         text=True,
         timeout=120,
         check=False,
     )
-    assert done.stdout.splitlines()[-1] == "0 1 -9", done.stdout + done.stderr
+    assert done.stdout.splitlines()[-1] == "0 1 -9 0", done.stdout + done.stderr
     with Registry() as registry:  # for writing, which folds what the killed process left
         ending, raising, killed = (registry.run(name) for name in ("ending", "raising", "killed"))
         log = registry.log(killed.id)
+        (automatic,) = registry.runs(project="automatic")
+    assert (automatic.status, automatic.problems) == ("finished", ())
+    assert [evaluation.dataset_name for evaluation in automatic.evaluations] == ["after"]
+    assert [Path(point.path).name for point in automatic.checkpoints] == ["final"]
     assert [run.status for run in (ending, raising, killed)] == ["finished", "failed", "running"]
     assert [evaluation.dataset_name for evaluation in ending.evaluations] == ["after"]
     assert raising.evaluations == ()
@@ -340,9 +357,9 @@ def test_a_folder_is_tied_to_its_run(tmp_path: Path) -> None:
             os.uname().nodename,
             "command_line",
             tiny.texts(1)[0],
-            "output_dir",
         ):
             assert json.dumps(private)[1:-1] not in text
+        assert not {"output_dir", "logging_dir"} & record.hyperparameters.values.keys()
     assert not [path for path in (tmp_path / "final").iterdir() if path.suffix == ".part"]
 
 
@@ -361,7 +378,7 @@ def test_what_is_pushed_has_no_file_of_ours(tmp_path: Path, monkeypatch: pytest.
             uploaded.append(sorted(os.listdir(folder_path)))
             return type("Info", (), {"commit_url": "url"})()
 
-    monkeypatch.setattr("sentence_transformers.base.model.HfApi", Api)
+    monkeypatch.setattr(sys.modules[SentenceTransformer.push_to_hub.__module__], "HfApi", Api)
     trainer = tiny.st_trainer(tmp_path)
     out = tmp_path / "out"
     with cardgen.track(trainer) as run:
@@ -369,12 +386,16 @@ def test_what_is_pushed_has_no_file_of_ours(tmp_path: Path, monkeypatch: pytest.
         trainer.save_model()
         assert (out / "cardgen.json").is_file()
         trainer.model.push_to_hub("me/tiny", replace_model_card=True)
-        trainer.callback_handler.on_push_begin(trainer.args, trainer.state, trainer.control)
+        trainer.hub_model_id = "me/tiny"
+        if hasattr(transformers.trainer, "upload_folder"):  # of transformers 4
+            monkeypatch.setattr(transformers.trainer, "upload_folder", Api().upload_folder)
+        else:
+            monkeypatch.setattr(transformers.trainer, "hf_api", Api)
+        trainer.push_to_hub()
         assert not (out / "cardgen.json").exists()
         trainer.save_model()
         assert not (out / "cardgen.json").exists()
-    assert len(uploaded) == 1
-    assert "README.md" in uploaded[0]
-    assert "cardgen.json" not in uploaded[0]
+    assert len(uploaded) == 2
+    assert all("README.md" in files and "cardgen.json" not in files for files in uploaded)
     assert [Path(point.path) for point in run.run.checkpoints] == [out]
     assert run.run.model.hub_id == "me/tiny"

@@ -24,7 +24,7 @@ import torch
 from transformers import TrainerCallback, set_seed
 
 import cardgen
-from cardgen.tracking import patches, recording, sink
+from cardgen.tracking import journal, patches, sink
 from cardgen.tracking.recording import Recording
 from tests.tracking import tiny
 
@@ -115,7 +115,7 @@ def test_a_run_without_end_ends_with_its_model(tmp_path: Path) -> None:
     run = callback.run
     assert run is not None
     model = weakref.ref(trainer.model)
-    writing = callback.recording._sink  # type: ignore[union-attr]
+    writing = callback.recording._journal._sink  # type: ignore[union-attr]
     assert writing is not None
     del trainer
     gc.collect()
@@ -156,7 +156,7 @@ def test_a_copied_callback_takes_no_run_along(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     "method",
-    ["_look_at_model", "_event", "_look_at_results", "_look_at_datasets", "_write", "_add_checkpoint", "_choose_run"],
+    ["_look_at_model", "_log", "_look_at_results", "_look_at_datasets", "_write", "_add_checkpoint", "_find_run"],
 )
 def test_a_failure_of_ours_is_noted_once_and_training_goes_on(
     method: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
@@ -204,7 +204,7 @@ def test_a_registry_that_is_locked_all_the_time_does_not_disturb(
 ) -> None:
     """The run is whole in its spool; the end waits for the registry for its set time only and says where the run is."""
     monkeypatch.setattr(sink, "CLOSE_SECONDS", 0.3)
-    monkeypatch.setattr(recording, "FLUSH_SECONDS", 0.1)
+    monkeypatch.setattr(journal, "FLUSH_SECONDS", 0.1)
     cardgen.Registry().close()
     trainer = tiny.st_trainer(tmp_path)
     with contextlib.closing(sqlite3.connect(os.environ["CARDGEN_REGISTRY"], isolation_level=None)) as other:

@@ -9,6 +9,7 @@ from typing import Any, get_args
 import pytest
 
 import cardgen
+from cardgen.capture.usage import usage_examples
 from cardgen.errors import RecordingError, SettingsError
 from cardgen.record import LogEvent, ModelType, Run
 from cardgen.registry import Registry
@@ -53,8 +54,10 @@ def test_facts_of_the_model_are_the_librarys(tmp_path: Path) -> None:
     assert "loss:MultipleNegativesRankingLoss" in facts.tags
     assert (facts.pipeline_tag, facts.task) == (card.pipeline_tag, card.task_name)
     usage = run.run.usage
-    assert usage.examples == tuple(card.usage_examples)
+    assert usage.examples == tuple(usage_examples(card) or ())
     assert usage.widget == tuple(card.widget)
+    if not hasattr(card, "similarities"):
+        pytest.skip("this version of the library does not run the examples")
     assert usage.similarities is not None
     assert [len(row) for row in usage.similarities.rows] == [3, 3, 3]
     assert usage.similarities.rows[0][0].text in card.similarities
@@ -153,10 +156,11 @@ def test_data_sets_are_recorded_as_values(tmp_path: Path) -> None:
 
 def test_a_stream_is_not_consumed(tmp_path: Path) -> None:
     """Of a streaming set columns and loss are known; no row is read for the record."""
-    read = []
+    read: list[int] = []
+    pairs = list(zip(tiny.texts(16), tiny.texts(16, offset=17), strict=True))
 
     def rows() -> Any:
-        for number, (anchor, positive) in enumerate(zip(tiny.texts(16), tiny.texts(16, offset=17), strict=True)):
+        for number, (anchor, positive) in enumerate(pairs):
             read.append(number)
             yield {"anchor": anchor, "positive": positive}
 
@@ -232,7 +236,7 @@ def test_a_wrong_argument_raises_before_training(tmp_path: Path) -> None:
         assert caught.value.hint
         with pytest.raises(expected):
             cardgen.CardCallback(**wrong)
-    for thing in (None, "trainer", trainer.model, object()):
+    for thing in (None, "trainer", object(), type(trainer.model)):
         with pytest.raises(RecordingError, match="cannot be recorded"), cardgen.track(thing):
             pass
     assert not any(isinstance(callback, cardgen.CardCallback) for callback in trainer.callback_handler.callbacks)
@@ -284,7 +288,9 @@ def test_the_user_is_told_twice(tmp_path: Path, capfd: pytest.CaptureFixture[str
     lines = [line for line in capfd.readouterr().err.splitlines() if line.startswith("cardgen:")]
     assert len(lines) == 2
     assert lines[0].startswith("cardgen: recording told in ")
-    assert lines[1].endswith("cardgen render told")
+    assert (
+        lines[1] == "cardgen: told finished; see it: cardgen runs show told; publish it: cardgen publish told REPO_ID"
+    )
 
 
 def test_log_events_are_numbered_and_dated(tmp_path: Path) -> None:

@@ -13,32 +13,6 @@ from typing import Any
 
 import torch
 from datasets import Dataset, DatasetDict, IterableDataset
-from sentence_transformers import (
-    CrossEncoder,
-    CrossEncoderTrainer,
-    CrossEncoderTrainingArguments,
-    MultiVectorEncoder,
-    MultiVectorEncoderTrainer,
-    MultiVectorEncoderTrainingArguments,
-    SentenceTransformer,
-    SentenceTransformerTrainer,
-    SentenceTransformerTrainingArguments,
-    SparseEncoder,
-    SparseEncoderTrainer,
-    SparseEncoderTrainingArguments,
-)
-from sentence_transformers.cross_encoder.evaluation import CrossEncoderClassificationEvaluator
-from sentence_transformers.cross_encoder.losses import BinaryCrossEntropyLoss, CrossEntropyLoss
-from sentence_transformers.multi_vector_encoder.losses import MultiVectorMultipleNegativesRankingLoss
-from sentence_transformers.sentence_transformer.evaluation import (
-    EmbeddingSimilarityEvaluator,
-    InformationRetrievalEvaluator,
-    TripletEvaluator,
-)
-from sentence_transformers.sentence_transformer.losses import MultipleNegativesRankingLoss
-from sentence_transformers.sentence_transformer.modules import Pooling, Transformer
-from sentence_transformers.sparse_encoder.losses import SparseMultipleNegativesRankingLoss, SpladeLoss
-from sentence_transformers.sparse_encoder.modules import MLMTransformer, SpladePooling
 from tokenizers import Tokenizer
 from tokenizers.models import WordPiece
 from tokenizers.normalizers import Lowercase
@@ -54,12 +28,42 @@ from transformers import (
     set_seed,
 )
 
+from tests.tracking.library import (
+    BinaryCrossEntropyLoss,
+    CrossEncoder,
+    CrossEncoderClassificationEvaluator,
+    CrossEncoderTrainer,
+    CrossEncoderTrainingArguments,
+    CrossEntropyLoss,
+    EmbeddingSimilarityEvaluator,
+    InformationRetrievalEvaluator,
+    MLMTransformer,
+    MultipleNegativesRankingLoss,
+    MultiVectorEncoder,
+    MultiVectorEncoderTrainer,
+    MultiVectorEncoderTrainingArguments,
+    MultiVectorMultipleNegativesRankingLoss,
+    Pooling,
+    SentenceTransformer,
+    SentenceTransformerTrainer,
+    SentenceTransformerTrainingArguments,
+    SparseEncoder,
+    SparseEncoderTrainer,
+    SparseEncoderTrainingArguments,
+    SparseMultipleNegativesRankingLoss,
+    SpladeLoss,
+    SpladePooling,
+    Transformer,
+    TripletEvaluator,
+)
+
 torch.set_num_threads(1)
 """With more, threads wait for each other longer than such models take."""
 
 gc.freeze()
 """Every training ends with a garbage collection, which need not go through all that was imported up to here."""
 
+HIDDEN_SIZE = 32
 SUBJECTS = ("garden", "market", "engine", "bridge", "pilot", "winter", "violin", "harbor", "lantern", "copper")
 VERBS = ("answers", "paints", "forgets", "guards", "watches", "repairs")
 PLACES = ("before sunrise", "in the quiet valley", "near the station", "under the old roof", "at the edge of town")
@@ -109,13 +113,13 @@ def tokenizer() -> Any:
 
 
 def bert_folder(folder: Path, kind: type = BertModel, **config: Any) -> str:
-    """A folder with a random BERT of hidden size 32 and its tokenizer."""
+    """A folder with a random BERT and its tokenizer."""
     words = tokenizer()
     set_seed(7)
     bert = kind(
         BertConfig(
             vocab_size=len(words),
-            hidden_size=32,
+            hidden_size=HIDDEN_SIZE,
             num_hidden_layers=1,
             num_attention_heads=2,
             intermediate_size=64,
@@ -131,7 +135,7 @@ def bert_folder(folder: Path, kind: type = BertModel, **config: Any) -> str:
 def build_st(folder: Path, **options: Any) -> Any:
     """A SentenceTransformer with mean pooling."""
     transformer = Transformer(bert_folder(folder / "bert"), max_seq_length=32)
-    pooling = Pooling(transformer.get_embedding_dimension(), pooling_mode="mean")
+    pooling = Pooling(HIDDEN_SIZE, pooling_mode="mean")
     return SentenceTransformer(modules=[transformer, pooling], device="cpu", **options)
 
 
