@@ -1,29 +1,48 @@
-"""Start-up against other tools, in an environment of their own (`benchmarks/.venv-peers`, made on demand)."""
+"""Other tools doing the same: start-up, a logged training, and log events alone.
+
+Each case is a process of its own (see `training`), all with the same Python; rounds are interleaved. Costs of a whole
+loop are the least of the rounds: whatever else the machine does only adds to them.
+"""
 
 from __future__ import annotations
 
+import json
+import statistics
 import subprocess
 import sys
-from collections.abc import Iterator
+import tempfile
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
+from environment import FOLDER, HERE, PYTHON, environ, install
 from timing import Result, compared, medians, process
 
-FOLDER = Path(__file__).parent / ".venv-peers"
+Costs = dict[str, dict[str, list[float]]]
+"""By tool and by cost: a figure a round."""
 
 
-def measure(rounds: int = 5) -> Iterator[Result]:
+def parts(rounds: int = 7) -> list[Callable[[Path], Iterator[Result]]]:
+    """The measurements that need another tool, each of them one: if it fails, the others still tell theirs."""
+    return [_ready(start_up), _ready(lambda: training(rounds)), _ready(lambda: log_events(rounds))]
+
+
+def _ready(part: Callable[[], Iterator[Result]]) -> Callable[[Path], Iterator[Result]]:
+    def measure(_: Path) -> Iterator[Result]:
+        install()
+        yield from part()
+
+    return measure
+
+
+def start_up(rounds: int = 5) -> Iterator[Result]:
     """`cardgen --version` against `mlflow --version` and `hf version`, and `import cardgen` against `import mlflow`."""
-    if not (FOLDER / "bin" / "mlflow").exists():
-        subprocess.run([sys.executable, "-m", "venv", str(FOLDER)], check=True)
-        subprocess.run([str(FOLDER / "bin" / "python"), "-m", "pip", "install", "-q", "mlflow"], check=True)
     here = Path(sys.executable).parent
     found = medians(
         {
             "version": process([str(here / "cardgen"), "--version"]),
             "import": process([sys.executable, "-c", "import cardgen"]),
             "mlflow version": process([str(FOLDER / "bin" / "mlflow"), "--version"]),
-            "mlflow import": process([str(FOLDER / "bin" / "python"), "-c", "import mlflow"]),
+            "mlflow import": process([str(PYTHON), "-c", "import mlflow"]),
             "hf version": process([str(here / "hf"), "version"]),
         },
         rounds,
@@ -31,3 +50,52 @@ def measure(rounds: int = 5) -> Iterator[Result]:
     yield compared("cardgen --version", found["version"], found["mlflow version"], 0.025, "mlflow --version")
     yield compared("cardgen --version", found["version"], found["hf version"], 0.4, "hf version")
     yield compared("import cardgen", found["import"], found["mlflow import"], 0.05, "import mlflow")
+
+
+def training(rounds: int) -> Iterator[Result]:
+    """300 steps, each logged: what the hook takes, what it adds to a step, what beginning takes."""
+    costs = _run("steps", ("none", "cardgen", "mlflow"), rounds)
+    hook, base = _median(costs, "cardgen", "on_log_ms"), _median(costs, "mlflow", "on_log_ms")
+    yield _figures("median in on_log", hook, base, 0.25, "ms, MLflow's callback")
+    bare = min(costs["none"]["cpu_step_ms"])
+    added, base = (max(0.0, min(costs[tool]["cpu_step_ms"]) - bare) for tool in ("cardgen", "mlflow"))
+    yield _figures("CPU added a step", added, base, 0.05, "ms, MLflow's callback")
+    for name, cost in (("set-up, new registry", "set_up_s"), ("set-up until it is stored", "stored_s")):
+        base = _median(costs, "mlflow", cost)
+        yield _figures(name, _median(costs, "cardgen", cost), base, 0.1, "s, MLflow's callback")
+
+
+def log_events(rounds: int) -> Iterator[Result]:
+    """20,000 events of 4 values as fast as they come: what the caller pays, and how fast all is stored."""
+    costs = _run("events", ("cardgen", "trackio"), rounds)
+    ours, theirs = (min(costs[tool]["caller_us"]) for tool in ("cardgen", "trackio"))
+    yield _figures("the caller pays a step", ours, theirs, 1.0, "us, trackio")
+    ours, theirs = (min(costs[tool]["total_us"]) for tool in ("cardgen", "trackio"))
+    note = f"{1e6 / ours:,.0f} steps/s against {1e6 / theirs:,.0f} (trackio)"
+    yield Result("log to close, speed", theirs / ours, 1.5, note, at_least=True)
+
+
+def _run(what: str, tools: Sequence[str], rounds: int) -> Costs:
+    costs: Costs = {tool: {} for tool in tools}
+    for _ in range(rounds):
+        for tool in tools:
+            with tempfile.TemporaryDirectory(prefix="cardgen-bench-") as folder:
+                for cost, figure in _measured(what, tool, Path(folder)).items():
+                    costs[tool].setdefault(cost, []).append(figure)
+    return costs
+
+
+def _measured(what: str, tool: str, folder: Path) -> Mapping[str, float]:
+    command = [str(PYTHON), str(HERE / "training.py"), what, tool]
+    done = subprocess.run(command, cwd=folder, env=environ(folder), capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise RuntimeError(f"{tool} ended with {done.returncode}: {done.stderr[-500:]}")
+    return {str(name): float(figure) for name, figure in json.loads(done.stdout.splitlines()[-1]).items()}
+
+
+def _median(costs: Costs, tool: str, cost: str) -> float:
+    return statistics.median(costs[tool][cost])
+
+
+def _figures(name: str, ours: float, theirs: float, target: float | None, unit: str) -> Result:
+    return Result(name, ours / theirs, target, f"{ours:.3f} against {theirs:.3f} {unit}")

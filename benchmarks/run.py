@@ -1,43 +1,65 @@
-"""`make bench`: ratios measured in one run, each beside its target. `--peers` adds other tools."""
+"""`make bench`: ratios measured in one run, each beside its target. `--peers` adds other tools.
+
+The exit code is 1 if a target is missed or a measurement failed; a failure costs no other measurement.
+"""
 
 from __future__ import annotations
 
 import os
 import sys
 import tempfile
-from collections.abc import Iterator
+import traceback
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from timing import Result
 
+Part = Callable[[Path], Iterator[Result]]
 
-def results(folder: Path, *, with_peers: bool) -> Iterator[Result]:
+
+def parts(*, with_peers: bool) -> list[Part]:
     """Every measurement, cheapest first."""
+    import growth
+    import parsing
+    import rendering
     import startup
+    import writing
 
-    yield from startup.measure(folder)
+    found: list[Part] = [startup.measure, writing.measure, growth.measure, lambda _: parsing.measure()]
+    found.append(rendering.measure)
     if with_peers:
         import peers
 
-        yield from peers.measure()
-    import parsing
-
-    yield from parsing.measure()
-    import rendering
-
-    yield from rendering.measure(folder)
+        found += peers.parts()
+    return found
 
 
-def main() -> None:
+def main(arguments: list[str]) -> int:
     """Print a line for each measurement as it is made."""
     os.environ["HF_HUB_OFFLINE"] = "1"
-    print(f"{'what':34} {'ratio':>8} {'target':>8}        absolute")
+    missed = failed = 0
+    print(f"{'what':42} {'ratio':>8} {'target':>9}        absolute")
     with tempfile.TemporaryDirectory(prefix="cardgen-bench-") as folder:
-        for result in results(Path(folder), with_peers="--peers" in sys.argv[1:]):
-            verdict = "" if result.target is None else "ok" if result.ratio <= result.target else "MISSED"
-            target = "" if result.target is None else f"{result.target:g}"
-            print(f"{result.name:34} {result.ratio:8.3f} {target:>8} {verdict:6} {result.note}", flush=True)
+        for number, part in enumerate(parts(with_peers="--peers" in arguments)):
+            place = Path(folder, str(number))
+            place.mkdir()
+            try:
+                for result in part(place):
+                    missed += not result.met
+                    print(line(result), flush=True)
+            except Exception:
+                failed += 1
+                traceback.print_exc()
+    print(f"{missed} missed, {failed} failed" if missed or failed else "every target is met")
+    return int(bool(missed or failed))
+
+
+def line(result: Result) -> str:
+    """A row of the table."""
+    target = "" if result.target is None else f"{'>=' if result.at_least else '<='} {result.target:g}"
+    verdict = "" if result.target is None else "met" if result.met else "MISSED"
+    return f"{result.name:42} {result.ratio:8.3f} {target:>9} {verdict:6} {result.note}"
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main(sys.argv[1:]))

@@ -14,13 +14,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from cardgen.actions.check import check_card
     from cardgen.actions.import_ import import_card
     from cardgen.actions.read import ImportedCard
     from cardgen.actions.render import render_card
-    from cardgen.errors import CardgenError
+    from cardgen.errors import CardgenError, RunNotFound
     from cardgen.record import Run
     from cardgen.registry import Registry
-    from cardgen.tracking import ActiveRun, CardCallback, track
+    from cardgen.tracking import ActiveRun, CardCallback, OpenRun, autolog, current_run, open_run, track
 
 __version__ = "0.1.0"
 
@@ -29,10 +30,16 @@ __all__ = [
     "CardCallback",
     "CardgenError",
     "ImportedCard",
+    "OpenRun",
     "Registry",
     "Run",
+    "RunNotFound",
     "__version__",
+    "autolog",
+    "check_card",
+    "current_run",
     "import_card",
+    "open_run",
     "render_card",
     "track",
 ]
@@ -42,9 +49,15 @@ _HOMES = {
     "CardCallback": "cardgen.tracking",
     "CardgenError": "cardgen.errors",
     "ImportedCard": "cardgen.actions.read",
+    "OpenRun": "cardgen.tracking",
     "Registry": "cardgen.registry",
     "Run": "cardgen.record",
+    "RunNotFound": "cardgen.errors",
+    "autolog": "cardgen.tracking",
+    "check_card": "cardgen.actions.check",
+    "current_run": "cardgen.tracking",
     "import_card": "cardgen.actions.import_",
+    "open_run": "cardgen.tracking",
     "render_card": "cardgen.actions.render",
     "track": "cardgen.tracking",
 }

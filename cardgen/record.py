@@ -41,6 +41,9 @@ class Displayed:
     text: str
     value: float | int | None
 
+    def __str__(self) -> str:
+        return self.text
+
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Opaque:
@@ -75,7 +78,7 @@ class Model:
     max_seq_length: int | float | Displayed | None = None
     query_length: int | None = None
     document_length: int | None = None
-    output_dimensionality: int | None = None
+    output_dimensionality: int | Displayed | None = None
     max_active_dims: int | None = None
     similarity_function: str | None = None
     label_count: int | None = None
@@ -171,7 +174,8 @@ class Evaluation:
 
     `evaluator` is the full class name, `dataset_name` the evaluator's own name (None and "" differ),
     `metrics` keep the evaluator's full keys and order. `weights` is the sha256 of the weights it was made on,
-    where that is known.
+    where that is known. A result that was made later on a checkpoint, in any process, has the `step` of that, a time
+    and no `epoch`; there may be several of one evaluator, on different weights.
     """
 
     evaluator: str
@@ -249,7 +253,12 @@ class Environment:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Segment:
-    """One start or resume of the training process. `changed` are the arguments that differ from the segment before."""
+    """One start or resume of the training process. `changed` are the arguments that differ from the segment before.
+
+    It takes the place of what earlier segments did after its `start_step`, see `cardgen.standing`. `index` is its
+    number, from 0; a segment that resumed a run without reaching the registry has its time in seconds instead. A child
+    run begins with the segments of its parent, the last of them cut at the step of the checkpoint.
+    """
 
     index: int
     started: dt.datetime
@@ -297,7 +306,10 @@ class File:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Checkpoint:
-    """A folder that the run saved. `weights` is the sha256 over its weight files, `best` the library's best model."""
+    """A folder that the run saved. `weights` is the sha256 over its weight files, `best` the library's best model.
+
+    `saved` is None for a folder that was evaluated later and became a checkpoint thereby.
+    """
 
     path: str
     step: int | None = None
@@ -350,7 +362,7 @@ class Run:
 class LogEvent:
     """One event of a run's log.
 
-    `seq` counts up within a run from 0 and is its identity there. `kind` is `train` (the trainer's own logs: `loss`,
+    `seq` counts up within a run from 0, with gaps where parts were recorded apart, and is its identity there. `kind` is `train` (the trainer's own logs: `loss`,
     `grad_norm`, `learning_rate` …), `eval` (`eval_loss`, `eval_NAME_loss`, `eval_runtime` …) or `evaluator` (the
     metrics that one evaluator call put in the log). An evaluator called outside training has epoch -1 and
     step -1. `values` keep their keys' order and their types.

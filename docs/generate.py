@@ -1,4 +1,4 @@
-"""Write the pages of this folder that are made from the code: the command line, the settings and the record."""
+"""Write the pages of this folder that are made from the code: command line, settings, record and checks."""
 
 from __future__ import annotations
 
@@ -10,6 +10,9 @@ from pathlib import Path
 import click
 
 from cardgen import record, settings
+from cardgen.check.complete import PARTS
+from cardgen.check.engine import RULES
+from cardgen.check.rule import Rule
 from cardgen.cli.app import cli
 
 NOTE = "<!-- Made by `make docs` from the code; change it there. -->\n"
@@ -75,17 +78,65 @@ def settings_page() -> str:
     return (
         f"# Settings\n{NOTE}\n"
         "An argument or option goes before the environment, the environment before the user's configuration,\n"
-        "that before the default. Nothing is read from the folder that a script or a command runs in.\n\n"
+        "that before the default. Nothing is read from the folder that a script or a command runs in, but for rules\n"
+        "that [`cardgen check`](checks.md) shall be stricter about.\n\n"
         f"## Environment\n\n| variable | |\n| --- | --- |\n{rows}"
         "\n`NO_COLOR` turns colours off. `HF_HUB_OFFLINE` and the other `HF_*` variables mean what they mean\n"
         "everywhere; recording and rendering use no network with or without them.\n"
         "\n## Configuration file\n\n"
         "`config.toml` in the user's configuration folder (`~/.config/cardgen` on Linux), with any of these keys:\n\n"
         '```toml\nregistry = "/home/me/cards.db"\nproject = "rerankers"\nmode = "normal"    # or offline, disabled\n'
-        "samples = true     # false stores no rows of any data set\n```\n"
+        "samples = true     # false stores no rows of any data set\n```\n\n"
+        "and the table `check`, see [the checks](checks.md).\n"
         "\n## Default registry\n\n"
         "`registry.db` in the user's data folder (`~/.local/share/cardgen` on Linux).\n"
     )
+
+
+KINDS = {
+    "valid": "Would the Hub take the card, and read it as it is meant?",
+    "complete": "Does it say what a reader looks for? The parts have weights, which make the score.",
+    "true": "Does it say what its run's record says, and the same in each place?",
+    "private": "Is it free of what must not leave, and of what acts on those who look at it?",
+}
+
+
+def checks_page() -> str:
+    """Every rule of `cardgen check` by kind, the score, and how rules are chosen."""
+    parts = [
+        f"# Checks\n{NOTE}\n"
+        "`cardgen check RUN|FILE|DIR…` reads cards and says what is wrong with them; it fetches and runs nothing and\n"
+        "needs no registry for files. An *error* stops a card (exit code 6), a *warning* does under `--strict`, a\n"
+        "*note* never does. `cardgen check --explain RULE` shows a rule on the command line, and\n"
+        "`cardgen.check_card(...)` is the same in Python. Names of rules do not change.\n"
+    ]
+    for kind, question in KINDS.items():
+        parts.append(f"\n## {kind.capitalize()}\n\n{question}\n")
+        parts.append("\n| rule | severity | what it wants | remedy |\n| --- | --- | --- | --- |\n")
+        parts.extend(_rule(rule) for rule in RULES if rule.kind == kind)
+    parts.append("\n## Score\n\nA card has the points of each part that it has, 100 in all.\n\n| part | points |\n")
+    parts.append("| --- | --- |\n")
+    parts.extend(f"| {part.name} | {part.weight} |\n" for part in PARTS)
+    parts.append(
+        "\nA section counts if it has words: comments, headings and placeholders are none. `--min-score N` makes a\n"
+        "lower score an error.\n"
+        "\n## Choosing rules\n\n"
+        "In your own `config.toml` (see [the settings](settings.md)), or once with `--ignore RULE`:\n\n"
+        '```toml\n[check]\nignore = ["language-missing"]\nmin-score = 60\nstrict = false\n\n'
+        '[check.severity]\nemail-address = "error"       # or warning, note\n```\n\n'
+        "A project may only be stricter, because it comes with the work of others: `[check]` in the `cardgen.toml` of\n"
+        "the current folder, else `[tool.cardgen.check]` in its `pyproject.toml`, with `severity` (never below the\n"
+        "one in the tables above), `min-score` and `strict`. It brings back what you ignore; only `--ignore` goes\n"
+        "before it.\n"
+        "Anything else in it is an error, and nothing is checked.\n"
+    )
+    return "".join(parts)
+
+
+def _rule(rule: Rule) -> str:
+    remedy = (rule.remedy or "").replace("{run}", "RUN").replace("{file}", "FILE")
+    code = f"`{_cell(remedy)}`" if remedy else ""
+    return f"| `{rule.name}` | {rule.severity} | {_cell(rule.explanation)} | {code} |\n"
 
 
 def record_page() -> str:
@@ -106,7 +157,12 @@ def _paragraphs(docstring: str) -> str:
     return "\n\n".join(" ".join(part.split()) for part in inspect.cleandoc(docstring).split("\n\n")) + "\n"
 
 
-PAGES = {"command-line.md": command_line, "settings.md": settings_page, "record.md": record_page}
+PAGES = {
+    "command-line.md": command_line,
+    "settings.md": settings_page,
+    "record.md": record_page,
+    "checks.md": checks_page,
+}
 
 if __name__ == "__main__":
     for name, make in PAGES.items():

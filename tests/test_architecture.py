@@ -27,6 +27,9 @@ LEVELS = {
     "files": 0,
     "settings": 0,
     "identity": 0,
+    "jobs": 0,
+    "personal": 0,
+    "standing": 0,
     "matrix": 0,
     "redaction": 0,
     "record": 0,
@@ -44,6 +47,7 @@ SAME_LEVEL = {
     ("identity", "errors"),
     ("redaction", "record"),
     ("redaction", "errors"),
+    ("standing", "record"),
 }
 
 TRAINING = {"accelerate", "datasets", "sentence_transformers", "tokenizers", "torch", "transformers"}
@@ -52,8 +56,9 @@ HOMES = {
     "alembic": ("registry/",),
     "click": ("cli/",),
     "huggingface_hub": ("hub/",),
+    "lark": ("registry/language/grammar.py",),
     "merge3": ("card/",),
-    "jinja2": ("card/layout.py", "server/"),
+    "jinja2": ("card/layout.py", "card/sandbox.py", "server/"),
     "platformdirs": ("settings.py", "card/layout.py"),
     "psycopg": ("registry/",),
     "rich": ("cli/",),

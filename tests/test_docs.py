@@ -71,7 +71,8 @@ def _shown_commands() -> list[str]:
     text = "\n".join(page.read_text("utf-8") for page in PAGES)
     blocks = re.findall(r"^```[a-z]*\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
     lines = [line for block in blocks for line in block.splitlines() if line.startswith("cardgen ")]
-    return sorted({line.split("#")[0].split("  ")[0].split("|")[0].split(">")[0].strip() for line in lines})
+    first = re.compile(r'(?:[^"#|> ]|"[^"]*"| (?! ))*')  # up to a comment, a pipe, a redirection or an explanation
+    return sorted({match[0].strip() for line in lines if (match := first.match(line))})
 
 
 @pytest.mark.parametrize("line", [line for line in _shown_commands() if "[OPTIONS]" not in line])

@@ -47,7 +47,7 @@ def test_listing_runs_loads_no_training_library(tmp_path: Path) -> None:
     subprocess.run([sys.executable, "-m", "cardgen", "--registry", registry, "registry", "init"], check=True)
     found = loaded(command("--registry", registry, "runs", "list"))
     assert "sqlalchemy" in found
-    assert not found & (TRAINING | {"alembic", "huggingface_hub", "jinja2", "psycopg", "yaml"})
+    assert not found & (TRAINING | {"alembic", "huggingface_hub", "jinja2", "lark", "psycopg", "yaml"})
 
 
 @pytest.mark.parametrize(

@@ -71,9 +71,15 @@ def save_text(registry: Registry, own: OwnText, text: str) -> bool:
         raise EditConflict(
             "the text still has markers of a conflict", hint=f"keep one of both texts and remove {OURS!r} to {THEIRS!r}"
         )
-    if registry.card_text(own.run.id, RUN_TARGET) != own.pair:
-        raise EditConflict(f"the text of {own.run.name} was changed by somebody else", hint="edit it again")
-    registry.save_card_text(own.run.id, RUN_TARGET, base=own.base, text=text, deleted=own.deleted, action="edit")
+    registry.save_card_text(
+        own.run.id,
+        RUN_TARGET,
+        base=own.base,
+        text=text,
+        deleted=own.deleted,
+        action="edit",
+        instead_of=own.pair,
+    )
     return True
 
 
@@ -91,6 +97,7 @@ def fill_section(registry: Registry, reference: str, section: str, words: str) -
     Raises:
         RunNotFound, AmbiguousRun: the reference names no run, or several.
         SettingsError: there is no such section, or the words do not fit.
+        EditConflict: somebody else changed the text at the same moment.
     """
     run = registry.run(reference)
     pair = registry.card_text(run.id, RUN_TARGET)
@@ -100,5 +107,5 @@ def fill_section(registry: Registry, reference: str, section: str, words: str) -
     if filled == text:
         return False
     deleted = frozenset[str]() if pair is None else pair.deleted
-    registry.save_card_text(run.id, RUN_TARGET, base=base, text=filled, deleted=deleted, action="edit")
+    registry.save_card_text(run.id, RUN_TARGET, base=base, text=filled, deleted=deleted, action="edit", instead_of=pair)
     return True

@@ -173,7 +173,7 @@ def _statistics(found: Statistics) -> Iterator[tuple[str, Fact]]:
     for name in ("minimum", "mean", "maximum"):
         yield f"{name}{unit}", getattr(found, name)
     for value, share in found.shares:
-        yield f"share of {value!r} (%)", share
+        yield f"share of {value if isinstance(value, Displayed) else repr(value)} (%)", share
     yield from found.details
 
 

@@ -11,7 +11,7 @@ from typing import Any
 
 from cardgen.card.format import cell_text, duration_text, rounded_text, value_text
 from cardgen.card.parse.training import UNKNOWN
-from cardgen.record import Column, Dataset, Displayed, Evaluation, Opaque, Run
+from cardgen.record import Column, Dataset, Displayed, Evaluation, File, Opaque, Run
 
 _IDENTITY = ("id", "name", "project", "group", "tags", "origin", "created")
 _CARDS = ("status", "layout", "best_step", "log_columns", "checkpoints", "problems")
@@ -23,6 +23,7 @@ KEYS: dict[type, Callable[[Any], Any]] = {
     # cards say where a class is exported, recording where it is defined
     Evaluation: lambda evaluation: (evaluation.evaluator.rpartition(".")[2], evaluation.dataset_name or ""),
     Column: lambda column: column.name,
+    File: lambda file: (file.path, file.size),
 }
 """What two entries of a list must have in common to tell of the same thing."""
 

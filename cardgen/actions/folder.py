@@ -14,13 +14,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from cardgen.actions.fill import filled_run
+from cardgen.actions.fill import filled, filled_run
 from cardgen.actions.folder_model import ModelFacts, read_model_facts, with_model_facts
 from cardgen.actions.folder_state import TrainerState, read_state, with_state
+from cardgen.actions.problems import Problem, no_json
 from cardgen.checkpoint import hash_files, list_files, with_hashes
 from cardgen.errors import DocumentError, FileProblem
 from cardgen.files import JSON_LIMIT, read_limited
-from cardgen.record import Checkpoint, LogEvent, Run
+from cardgen.record import Checkpoint, File, LogEvent, Run
 
 Progress = Callable[[int, int], None]
 """Called while files are hashed, with the bytes that are done and the bytes that there are."""
@@ -35,20 +36,23 @@ MARKS = (STATE, SIDECAR, "modules.json", "config.json", "config_sentence_transfo
 class FolderFacts:
     """What the files beside a card tell.
 
-    `folder` is the model or checkpoint folder (None for a repository, or a folder of something else), `run_id` and
-    `record` are those of `cardgen.json`, `notes` say in words for a person what could not be read.
+    `folder` is the model or checkpoint folder (None for a repository, or a folder of something else), `checkpoint` what
+    `hashed` found in it, `run_id` and `record` are those of `cardgen.json`, `notes` say in words for a person what
+    could not be read; `problems` are those of them that are malformed files, with their places.
     """
 
     folder: Path | None = None
+    checkpoint: Checkpoint | None = None
     run_id: str | None = None
     record: Run | None = None
     state: TrainerState | None = None
     model: ModelFacts | None = None
     notes: tuple[str, ...] = ()
+    problems: tuple[Problem, ...] = ()
 
 
 def facts_of_folder(folder: Path) -> FolderFacts:
-    """The facts of a folder; its files are listed and hashed by `enrich` only."""
+    """The facts of a folder; its files are listed and hashed by `hashed` only."""
     notes: list[str] = []
     root = folder.resolve()
 
@@ -69,15 +73,17 @@ def facts_of_folder(folder: Path) -> FolderFacts:
         return data
 
     is_model = any((folder / name).exists() for name in MARKS)
-    return _facts(read, notes, folder.absolute() if is_model else None)
+    return _facts(read, notes, folder.absolute() if is_model else None, str(folder))
 
 
-def facts_of_files(files: Mapping[str, bytes], notes: Iterable[str] = ()) -> FolderFacts:
-    """The facts of files that were fetched, by their path; `notes` come first."""
-    return _facts(files.get, list(notes), None)
+def facts_of_files(files: Mapping[str, bytes], notes: Iterable[str] = (), place: str = "") -> FolderFacts:
+    """The facts of files that were fetched from a place, by their path; `notes` come first."""
+    return _facts(files.get, list(notes), None, place)
 
 
-def _facts(read: Callable[[str], bytes | None], notes: list[str], folder: Path | None) -> FolderFacts:
+def _facts(read: Callable[[str], bytes | None], notes: list[str], folder: Path | None, place: str) -> FolderFacts:
+    problems: list[Problem] = []
+
     def load(name: str) -> Any:
         data = read(name)
         if data is None:
@@ -86,12 +92,21 @@ def _facts(read: Callable[[str], bytes | None], notes: list[str], folder: Path |
             return json.loads(data)
         except (ValueError, RecursionError) as error:
             notes.append(f"{name} is no JSON: {str(error)[:200]}")
+            problems.append(no_json(f"{place}/{name}" if place else name, data, error))
             return None
 
     run_id, record = _sidecar(load(SIDECAR), notes)
     state = read_state(load(STATE))
     model = read_model_facts(load)
-    return FolderFacts(folder=folder, run_id=run_id, record=record, state=state, model=model, notes=tuple(notes))
+    return FolderFacts(
+        folder=folder,
+        run_id=run_id,
+        record=record,
+        state=state,
+        model=model,
+        notes=tuple(notes),
+        problems=tuple(problems),
+    )
 
 
 def _sidecar(data: Any, notes: list[str]) -> tuple[str | None, Run | None]:
@@ -113,13 +128,26 @@ def _sidecar(data: Any, notes: list[str]) -> tuple[str | None, Run | None]:
     return run_id, record
 
 
-def enrich(
-    run: Run, log: Sequence[LogEvent], facts: FolderFacts, *, progress: Progress | None = None
-) -> tuple[Run, list[LogEvent]]:
-    """The record of a card with what the files beside it tell.
+def hashed(facts: FolderFacts, known: Sequence[Checkpoint] = (), *, progress: Progress | None = None) -> FolderFacts:
+    """The facts with the folder as a checkpoint, which has the sha256 of every file.
+
+    This takes time where files are large; a folder that is among the known checkpoints with all its files is not read.
+    """
+    if facts.folder is None:
+        return facts
+    path, files = str(facts.folder), list_files(facts.folder)
+    there = [(file.path, file.size) for file in files]
+    for point in known:
+        complete = all(file.sha256 is not None for file in point.files)
+        if point.path == path and complete and [(file.path, file.size) for file in point.files] == there:
+            return dataclasses.replace(facts, checkpoint=point)
+    return dataclasses.replace(facts, checkpoint=_checkpoint(facts.folder, files, facts.state, progress))
+
+
+def enrich(run: Run, log: Sequence[LogEvent], facts: FolderFacts) -> tuple[Run, list[LogEvent]]:
+    """The record of a card with what the files beside it tell. Pure; doing it again changes nothing.
 
     What the card says stays. A number that the files know exactly replaces the same number as the card displays it.
-    The folder becomes a checkpoint with the sha256 of every file; this takes time where files are large.
     """
     notes = list(facts.notes)
     record = facts.record
@@ -133,13 +161,24 @@ def enrich(
     events = list(log)
     if facts.state is not None:
         run, events = with_state(run, events, facts.state, notes)
-    if facts.folder is not None:
-        run = dataclasses.replace(run, checkpoints=(*run.checkpoints, _checkpoint(facts.folder, facts.state, progress)))
-    return dataclasses.replace(run, problems=(*run.problems, *notes)), events
+    if facts.checkpoint is not None:
+        run = dataclasses.replace(run, checkpoints=_with_checkpoint(run.checkpoints, facts.checkpoint))
+    return dataclasses.replace(run, problems=tuple(dict.fromkeys([*run.problems, *notes]))), events
 
 
-def _checkpoint(folder: Path, state: TrainerState | None, progress: Progress | None) -> Checkpoint:
-    files = list_files(folder)
+def _with_checkpoint(known: Sequence[Checkpoint], point: Checkpoint) -> tuple[Checkpoint, ...]:
+    """The checkpoints and a further one, unless they have it: by its place, or as a copy of the same files."""
+    content = {(file.path, file.sha256) for file in point.files}
+    for index, other in enumerate(known):
+        copied = bool(content) and content == {(file.path, file.sha256) for file in other.files}
+        if other.path == point.path or copied:
+            return (*known[:index], filled(other, point), *known[index + 1 :])
+    return (*known, point)
+
+
+def _checkpoint(
+    folder: Path, files: tuple[File, ...], state: TrainerState | None, progress: Progress | None
+) -> Checkpoint:
     total, done = sum(file.size for file in files), 0
 
     def tell(size: int) -> None:

@@ -146,7 +146,9 @@ def _compare(run: Run, folder: Path, weights: str | None, hashed: Sequence[File]
     if weights in known:
         return None
     here = [point for point in run.checkpoints if os.path.realpath(point.path) == os.path.realpath(folder)]
-    if any(point.weights is not None for point in here) or _tied(folder, run):
+    if here and all(point.weights is None for point in here):
+        return f"the weights in {folder} were not hashed when run {run.name} saved them"
+    if here or _tied(folder, run):
         message = f"the weights in {folder} were changed since run {run.name} saved them"
         if not allow_changed:
             raise PublishRefused(message, hint="its card is not about them: name another folder, or --allow-changed")

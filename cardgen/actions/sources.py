@@ -21,15 +21,16 @@ _REPO = re.compile(r"[A-Za-z0-9_][\w.-]{0,95}(/[A-Za-z0-9_][\w.-]{0,95})?", re.A
 class Source:
     """A card's bytes and what stands around them.
 
-    `name` is what a person calls the source. `facts` are those of the files beside the card; a file given by its name
-    has none. `target` is where the text stands: `file:/abs/path/README.md`, `hf://REPO`, or `hf://REPO@REV` for a
-    text that is not the repository's main one.
+    `name` is what a person calls the source, `file` the card in it if that has another name. `facts` are those of the
+    files beside the card; a file given by its name has none. `target` is where the text stands:
+    `file:/abs/path/README.md`, `hf://REPO`, or `hf://REPO@REV` for a text that is not the repository's main one.
     """
 
     name: str
     data: bytes
     facts: FolderFacts | None = None
     target: str | None = None
+    file: str | None = None
 
 
 def read_source(source: str | os.PathLike[str]) -> Source:
@@ -66,7 +67,7 @@ def _read_folder(name: str, folder: Path) -> Source:
         raise FileProblem(
             f"{path} is a link that leads out of the folder", hint="to read what it leads to, name the file itself"
         )
-    return Source(name, _card(path, name), facts_of_folder(folder), file_target(path))
+    return Source(name, _card(path, name), facts_of_folder(folder), file_target(path), str(path))
 
 
 def _read_repository(name: str) -> Source:
@@ -75,7 +76,7 @@ def _read_repository(name: str) -> Source:
         raise SettingsError(f"{name!r} is no source", hint="give a file, a folder, or hf://REPO or hf://REPO@REVISION")
     fetched = fetch_card(repo_id, revision or None)
     target = f"{HUB}{fetched.repo_id}" + (f"@{revision}" if revision not in ("", "main") else "")
-    return Source(name, fetched.readme, facts_of_files(fetched.files, fetched.notes), target)
+    return Source(name, fetched.readme, facts_of_files(fetched.files, fetched.notes, name), target, f"{name}/{README}")
 
 
 def _card(path: Path, name: str) -> bytes:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from cardgen.actions.read import read_card
+from cardgen.actions.owner import rendered_before
 from cardgen.actions.render import RUN_TARGET, Form, merged_card, settled, stored_card
 from cardgen.card.merge import merge
 from cardgen.errors import FileConflict, FileProblem
@@ -55,7 +55,7 @@ def write_card(
     if there == new:
         return _finish(record, registry, target, path, base=new, text=new, there=there)
     pair = registry.card_text(record.id, target) or registry.card_text(None, target)
-    base = pair.base if pair is not None else _base_of(there)
+    base = pair.base if pair is not None else rendered_before(record, there, registry)
     if base is None:
         if form.prefer != "ours":
             raise FileConflict(
@@ -126,8 +126,3 @@ def _read(path: str | os.PathLike[str]) -> str | None:
         raise FileConflict(
             f"{path} is there and is no UTF-8 text", hint="write to another file, or move it away"
         ) from error
-
-
-def _base_of(text: str) -> str | None:
-    """What the record of a generated card renders; None for any other text."""
-    return read_card(text.encode()).base

@@ -8,7 +8,7 @@ from itertools import zip_longest
 from typing import Any
 
 from cardgen.card.eras import Layout
-from cardgen.card.format import indented, joined, markdown_table
+from cardgen.card.format import indented, joined, markdown_table, value_text
 from cardgen.card.links import Link, dataset_link, reference
 from cardgen.record import Column, Dataset, Role, Run, Statistics
 
@@ -90,7 +90,7 @@ def _view(dataset: Dataset, layout: Layout, claims_1000: bool) -> DatasetView:
 
 def _loss_configuration(configuration: dict[str, Any] | None, text: str | None) -> str | None:
     if configuration is not None:
-        text = json.dumps(configuration, indent=4)
+        text = json.dumps(configuration, indent=4, default=str)
     return None if text is None else indented(f"```json\n{text}\n```")
 
 
@@ -121,7 +121,7 @@ def _pairs(statistics: Statistics) -> list[tuple[str, str]]:
     match statistics.kind:
         case "share":
             several = "~" if len(statistics.shares) > 1 else ""
-            return [(str(value), f"{several}{percent:.2f}%") for value, percent in statistics.shares]
+            return [(value_text(value), f"{several}{percent:.2f}%") for value, percent in statistics.shares]
         case "size" if statistics.mean is None and statistics.minimum is not None:
             return [("size", f"{statistics.minimum} elements")]
         case "other":
@@ -153,11 +153,11 @@ def _samples_table(dataset: Dataset, layout: Layout) -> str | None:
 def _sample(value: Any, layout: Layout) -> str:
     raw = False
     if isinstance(value, list) and len(value) > LONGEST_LIST:
-        text, raw = f"{str(value[:LONGEST_LIST])[:-1]}, ...]", layout.raw_cut_lists
+        text, raw = f"{value_text(value[:LONGEST_LIST])[:-1]}, ...]", layout.raw_cut_lists
     elif isinstance(value, str) and len(value) > LONGEST_TEXT and layout.cut_samples:
         text, raw = value[:LONGEST_TEXT] + "...", layout.raw_cut_texts
     else:
-        text = str(value)
+        text = value_text(value)
     if raw:
         return text
     text = text.replace("\n", "<br>")

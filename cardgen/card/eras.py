@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import functools
 import re
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import TypeAlias
 
 from cardgen.errors import LayoutTooOld, UnknownLayout
@@ -75,6 +75,7 @@ class Layout:
     architecture: bool  # the section "Full Model Architecture"
 
     # usage
+    default_size: bool  # the snippet shows 1024 dimensions where none are known, not "None"
     similarities: bool  # the snippet prints the scores, not their shape
     retrieval_snippet: bool  # queries and documents apart, for retrieval models
     json_query: bool  # the query of that snippet is JSON
@@ -137,6 +138,8 @@ SWITCHES: tuple[Switch, ...] = (
     Switch("new_repository", since=(5, 1, 2)),
     Switch("architecture", types=frozenset((ST, SE, MV))),
     Switch("architecture", since=(5, 4, 0), types=frozenset((CE,))),
+    # 5.1.2 has it, 5.7.0 has not; snippets were reworked in 5.4
+    Switch("default_size", until=(5, 4, 0)),
     Switch("similarities", since=(5, 0, 0), types=frozenset((ST, SE, MV))),
     Switch("similarities", since=(5, 4, 0), types=frozenset((CE,))),
     Switch("retrieval_snippet", since=(5, 0, 0), types=frozenset((ST,))),
@@ -181,6 +184,18 @@ def layout_at(type_: ModelType, version: Version) -> Layout:
     names = [field.name for field in fields(Layout) if field.name not in ("type", "version")]
     switches = {name: any(s.on(type_, version) for s in SWITCHES if s.name == name) for name in names}
     return Layout(type=type_, version=version, **switches)
+
+
+@functools.cache
+def forms(type_: ModelType) -> tuple[Layout, ...]:
+    """Every form that the cards of a type have had, newest first, each at the last known version that has it."""
+    bounds = {bound for switch in SWITCHES for bound in (switch.since, switch.until) if bound is not None}
+    versions = {FIRST[type_], *bounds, *((*minor, patch) for minor, patch in RELEASES.items())}
+    known = sorted((version for version in versions if FIRST[type_] <= version <= NEWEST), reverse=True)
+    found: dict[Layout, Layout] = {}
+    for layout in (layout_at(type_, version) for version in known):
+        found.setdefault(replace(layout, version=FIRST[type_]), layout)
+    return tuple(found.values())
 
 
 def requested_layout(type_: ModelType, text: str) -> Layout:

@@ -101,5 +101,5 @@ def _configuration(evaluation: Evaluation, layout: Layout) -> str | None:
     if not layout.configurations:
         return None
     if evaluation.configuration:
-        return json.dumps(evaluation.configuration, indent=4)
+        return json.dumps(evaluation.configuration, indent=4, default=str)
     return evaluation.configuration_text or None

@@ -6,12 +6,25 @@ import textwrap
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from cardgen.record import Displayed
+from cardgen.record import Displayed, Opaque
 
 
 def value_text(value: Any) -> str:
-    """A plain value as Python prints it; a displayed number as it was displayed."""
-    return value.text if isinstance(value, Displayed) else str(value)
+    """A plain value as Python prints it; a displayed number, also inside of others, as it was displayed."""
+    return str(_printable(value) if isinstance(value, list | tuple | dict) else value)
+
+
+def _printable(value: Any) -> Any:
+    """The value with a text instead of each displayed number, which Python prints without quotes."""
+    if isinstance(value, Displayed):
+        return Opaque(value.text)
+    if isinstance(value, list):
+        return [*map(_printable, value)]
+    if isinstance(value, tuple):
+        return tuple(map(_printable, value))
+    if isinstance(value, dict):
+        return {_printable(key): _printable(entry) for key, entry in value.items()}
+    return value
 
 
 def number_of(value: Any) -> float | int | None:

@@ -14,10 +14,15 @@ from cardgen.card.yaml_text import Unreadable, dump, load
 LISTS = ("tags", "language", "datasets", "metrics")
 """Keys whose lists are sets: what a person added stays, what we add comes."""
 
+WHOLE = "all of it"
+"""The place of a conflict where theirs has no keys that a line could be put between."""
+
 Sides: TypeAlias = tuple[str, str, str]
 """A conflict: the key, our text of it, theirs."""
 
 _KEY = re.compile(r"""(?:"((?:[^"\\]|\\.)*)"\s*|'((?:[^']|'')*)'\s*|([^\s#'"\-\[\]{}][^:#]*)):(?:\s|$)""")
+_EMPTY = re.compile(r"\{\s*\}")
+"""What some tools write where there is no key: no key may follow it."""
 _COMMENT = re.compile(r"(?:^|\s)#", re.MULTILINE)
 
 
@@ -47,6 +52,11 @@ def merge_front_matter(
     was, _ = _entries(base)
     now, _ = _entries(new)
     stands, tail = _entries(text)
+    if not stands:
+        tail = [line for line in tail if not _EMPTY.fullmatch(line.strip())]
+        if text is not None and any(line.strip() and not line.strip().startswith("#") for line in tail):
+            chosen = text if resolve is None else resolve(new or "", text)  # a list, `{key: value}`, no YAML at all
+            return chosen, [(WHOLE, new or "", text)]
     merged: dict[str, _Entry] = {}
     conflicts: list[Sides] = []
     left: list[str] = []
@@ -69,7 +79,8 @@ def merge_front_matter(
     if text is None and not merged:
         return None, conflicts
     lines = [line for key in _order(merged, stands, now) for line in (*merged[key].above, *merged[key].lines)]
-    return "\n".join([*lines, *left, *tail]), conflicts
+    head = [] if stands else tail  # comments alone introduce what comes
+    return "\n".join([*head, *lines, *left, *(tail if stands else ())]), conflicts
 
 
 class _Conflict(Exception):

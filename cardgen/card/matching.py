@@ -37,7 +37,28 @@ class Matcher:
                 merged[-1] = (last[0], last[1], last[2] + length)
             else:
                 merged.append((first, second, length))
-        return [*merged, (len(self.a), len(self.b), 0)]
+        return [*_slid(self.a, self.b, merged), (len(self.a), len(self.b), 0)]
+
+
+def _slid(a: Sequence[str], b: Sequence[str], blocks: Sequence[Block]) -> list[Block]:
+    """The blocks with what was only added or only taken away between two of them as far down as it fits.
+
+    A section and a blank line may be found as one behind the other or the other way round. Two texts with the same
+    section must have it found alike, or merging them would put it in twice.
+    """
+    slid: list[Block] = []
+    for first, second, length in blocks:
+        while length and slid:
+            before, other, size = slid[-1]
+            end, other_end = before + size, other + size
+            alone = (end == first) != (other_end == second)
+            if not alone or (a[end] if end < first else b[other_end]) != a[first]:
+                break
+            slid[-1] = before, other, size + 1
+            first, second, length = first + 1, second + 1, length - 1
+        if length:
+            slid.append((first, second, length))
+    return slid
 
 
 def _blocks(a: Sequence[str], b: Sequence[str]) -> Iterator[Block]:

@@ -18,6 +18,7 @@ from typing import Literal, TypeAlias
 from cardgen.card.front_merge import merge_front_matter
 from cardgen.card.matching import Matcher
 from cardgen.card.parse.document import Section, front_matter_span, sections, undress
+from cardgen.card.parse.fences import opening
 
 Prefer: TypeAlias = Literal["ours", "theirs", "markers"]
 """What a conflict becomes: what we render now, what stands, or both between markers."""
@@ -58,12 +59,17 @@ class Merged:
 
 @dataclass(frozen=True, slots=True)
 class _Parts:
-    """The lines above the front matter and its opening one, the YAML (None without), the closing line, the body."""
+    """The lines above the front matter and its opening one, its own (None without any), the closing line, the body."""
 
     above: list[str]
-    yaml: str | None
+    front: list[str] | None
     closing: list[str]
     body: list[str]
+
+    @property
+    def yaml(self) -> str | None:
+        """The text of the front matter."""
+        return None if self.front is None else "\n".join(self.front)
 
 
 def merge(base: str, new: str, text: str, *, prefer: Prefer | None = None, deleted: Iterable[str] = ()) -> Merged:
@@ -87,8 +93,9 @@ def merge(base: str, new: str, text: str, *, prefer: Prefer | None = None, delet
     conflicts = [*(Conflict(f"front matter: {key}", *sides) for key, *sides in found), *conflicts]
     body, found_in_body = _merge_lines(before_body, ours_body, theirs.body, prefer)
     if front is not None:
-        above, closing = (theirs.above, theirs.closing) if theirs.yaml is not None else (["---"], ["---"])
-        body = [*above, *([front] if front else []), *closing, *body]
+        above, closing = (theirs.above, theirs.closing) if theirs.front is not None else (["---"], ["---"])
+        lines = theirs.front if theirs.front is not None and front == theirs.yaml else [front] if front else []
+        body = [*above, *lines, *closing, *body]
     left = () if prefer is not None else (*conflicts, *found_in_body)
     return Merged(dress.restore("\n".join(body)), left, gone)
 
@@ -99,7 +106,7 @@ def _parts(text: str) -> _Parts:
     if span is None:
         return _Parts([], None, [], lines)
     first, last = span
-    return _Parts(lines[: first + 1], "\n".join(lines[first + 1 : last]), [lines[last]], lines[last + 1 :])
+    return _Parts(lines[: first + 1], lines[first + 1 : last], [lines[last]], lines[last + 1 :])
 
 
 def _without_deleted(
@@ -170,7 +177,7 @@ def _merge_lines(
         lines = group[1]
         if group[0] == "conflict":
             was, ours, theirs = group[1:]
-            words = _merge_words(was, ours, theirs)
+            words = _merge_words(was, ours, theirs) or _merge_edges(was, ours, theirs)
             if words is None:
                 conflicts.append(Conflict(place, "\n".join(ours), "\n".join(theirs)))
                 words = {"ours": [*ours], "markers": [OURS, *ours, MIDDLE, *theirs, THEIRS]}.get(prefer or "")
@@ -194,7 +201,37 @@ def _merge_words(base: Sequence[str], new: Sequence[str], text: Sequence[str]) -
         if group[0] == "conflict":
             return None
         out += group[1]
-    return "".join(out).split("\n")
+    merged = "".join(out).split("\n")
+    kept = {_open(side) for side in (base, new, text)}
+    return merged if len(kept) > 1 or _open(merged) in kept else None
+
+
+def _merge_edges(base: Sequence[str], new: Sequence[str], text: Sequence[str]) -> list[str] | None:
+    """The lines where one side only touches what the other one changed: beside it, or with nothing but blanks."""
+    was, ours, theirs = (list(side) for side in (base, new, text))
+    if _words_of(theirs) == _words_of(was):
+        return ours
+    if _words_of(ours) == _words_of(was):
+        return theirs
+    if not was:
+        return None
+    for one, other in ((ours, theirs), (theirs, ours)):
+        # what only one side put beside, unless it opens or closes what the other has changed
+        if one[-len(was) :] == was and _open(above := one[: -len(was)]) == (0, 0):
+            return [*above, *other]
+        if one[: len(was)] == was and _open(below := one[len(was) :]) == (0, 0):
+            return [*other, *below]
+    return None
+
+
+def _words_of(lines: Sequence[str]) -> list[str]:
+    return [line.rstrip() for line in lines if line.strip()]
+
+
+def _open(lines: Sequence[str]) -> tuple[int, int]:
+    """How many comments lines leave open, and whether code: half of each side could swallow what follows."""
+    comments = sum(line.count("<!--") - line.count("-->") for line in lines)
+    return comments, sum(bool(opening(line)) for line in lines) % 2
 
 
 def _chosen(prefer: Prefer, ours: str, theirs: str) -> str:

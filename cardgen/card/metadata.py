@@ -18,8 +18,9 @@ from cardgen.record import Displayed, Emissions, Evaluation, Run
 
 
 def front_matter(run: Run, layout: Layout) -> str:
-    """The YAML between the `---` lines, without a newline at its end."""
-    return dump(metadata(run, layout))
+    """The YAML between the `---` lines, without a newline at its end; empty where there is nothing to say."""
+    data = metadata(run, layout)
+    return dump(data) if data else ""  # `{}` would take no further keys
 
 
 def metadata(run: Run, layout: Layout) -> dict[str, Any]:

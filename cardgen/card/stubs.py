@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 from cardgen.card.layout import LONE_SURROGATE
 from cardgen.card.parse.document import Section, sections, undress
+from cardgen.card.parse.fences import closes, opening
 from cardgen.errors import SettingsError
 
 HEADINGS = {
@@ -79,7 +80,7 @@ def fill(card: str, section: str, words: str) -> str:
     if _outline(filled, within) != _outline(lines, range(start, end)):
         raise SettingsError(
             f"the words for {name} would swallow what follows them",
-            hint="they leave a comment (<!--) or a code block (```) open",
+            hint="they leave a comment (<!--) or a code block (``` or ~~~) open",
         )
     if any(found.start in within for found in _stubs(filled)):
         raise SettingsError(
@@ -150,21 +151,18 @@ class _Stub(NamedTuple):
 def _stubs(lines: list[str]) -> list[_Stub]:
     """The commented stubs outside of code."""
     found = []
-    code = False
+    fence = ""
     start: int | None = None
     for number, line in enumerate(lines):
-        stripped = line.strip()
         if start is not None:
             if "-->" in line:
                 heading = lines[start + 1].rstrip()
                 if heading in _FILLED:
                     found.append(_Stub(start, number + 1, heading))
                 start = None
-        elif code:
-            code = stripped != "```"
-        elif stripped.startswith("```"):
-            code = True
-        elif stripped.startswith("<!--") and "-->" not in line:
+        elif fence:
+            fence = "" if closes(line, fence) else fence
+        elif not (fence := opening(line)) and line.lstrip().startswith("<!--") and "-->" not in line:
             start = number
     return found
 

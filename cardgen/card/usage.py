@@ -28,6 +28,8 @@ CALORIES = tuple(
 )
 """The library's own examples, for runs without any."""
 
+DEFAULT_SIZE = "1024"
+
 
 @dataclass(frozen=True, slots=True)
 class UsageView:
@@ -50,16 +52,19 @@ class UsageView:
     shape: str
 
 
-def usage_view(run: Run, layout: Layout) -> UsageView:
-    """The parts of the snippet that a model's card shows."""
+def usage_view(run: Run, layout: Layout, dimensionality: str | None) -> UsageView:
+    """The parts of the snippet that a model's card shows; `dimensionality` as the description shows it."""
     if layout.type == CE:
         return _pairs(run, layout)
+    dimensions = dimensionality or "?"
+    if dimensions == "None" and layout.default_size:
+        dimensions = DEFAULT_SIZE
     if layout.retrieval_snippet and (layout.type == MV or run.model.information_retrieval):
-        return _retrieval(run, layout)
-    return _sentences(run, layout)
+        return _retrieval(run, layout, dimensions)
+    return _sentences(run, layout, dimensions)
 
 
-def _sentences(run: Run, layout: Layout) -> UsageView:
+def _sentences(run: Run, layout: Layout, dimensions: str) -> UsageView:
     examples = _examples(run, SENTENCES)
     count = len(examples)
     # scores of queries against documents are no scores of all inputs against all
@@ -71,7 +76,7 @@ def _sentences(run: Run, layout: Layout) -> UsageView:
         queries=(),
         documents=(),
         ranked=False,
-        dimensions=_dimensions(run),
+        dimensions=dimensions,
         query_shape="",
         document_shape="",
         scores=scores,
@@ -79,10 +84,9 @@ def _sentences(run: Run, layout: Layout) -> UsageView:
     )
 
 
-def _retrieval(run: Run, layout: Layout) -> UsageView:
+def _retrieval(run: Run, layout: Layout, dimensions: str) -> UsageView:
     examples = _examples(run, PLANETS)[:4]
     queries, documents = (examples[:1], examples[1:]) if len(examples) > 1 else (examples, examples)
-    dimensions = _dimensions(run)
     shown_queries = [_json_text(q) if layout.json_query and layout.type != MV else repr(q) for q in queries]
     if layout.type == MV:
         placeholder = "multi_vector_encoder_model_id"
@@ -145,11 +149,6 @@ def _scores(matrix: Matrix | None, *, rows: int, columns: int) -> tuple[str, ...
 
 def _model_id(run: Run, placeholder: str | None) -> str:
     return run.model.hub_id or placeholder or "sentence_transformers_model_id"
-
-
-def _dimensions(run: Run) -> str:
-    dimensions = run.model.output_dimensionality
-    return "?" if dimensions is None else str(dimensions)
 
 
 def _json_text(text: str) -> str:

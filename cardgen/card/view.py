@@ -6,6 +6,7 @@ a user's own template sees the same.
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -27,6 +28,7 @@ from cardgen.card.training import (
 )
 from cardgen.card.usage import UsageView, usage_view
 from cardgen.record import Citation, Displayed, LogEvent, Model, Run
+from cardgen.standing import standing_evaluations, standing_log
 
 LONGEST_NAMES = 200
 """Characters that the names of the training sets may have in the introduction."""
@@ -80,10 +82,12 @@ class CardView:
 
 def build_view(run: Run, log: Sequence[LogEvent], layout: Layout) -> CardView:
     """Work out the view of a run in a layout. Pure: the same arguments give the same view."""
+    run = dataclasses.replace(run, evaluations=standing_evaluations(run))
     model = run.model
     # what the library prints for a missing value ("None tokens") is kept only where that very version printed it
     own = parse_version(run.environment.versions.get("sentence_transformers")) == layout.version
     missing = "None" if own and run.origin == "captured" else None
+    dimensionality = _text(model.output_dimensionality, missing)
     named = tuple(dataset_link(d.name, d.hub_id) for d in run.datasets if d.role == "train" and d.name)
     return CardView(
         layout=layout,
@@ -93,7 +97,7 @@ def build_view(run: Run, log: Sequence[LogEvent], layout: Layout) -> CardView:
         base_model=model.base_model,
         base_model_revision=model.base_model_revision,
         training_sets=_training_sets(run, named, layout),
-        dimensionality=_text(model.output_dimensionality, missing) or "",
+        dimensionality=dimensionality or "",
         active_dims=model.max_active_dims,
         task=model.task or "",
         max_seq_length=_text(model.max_seq_length, missing),
@@ -106,11 +110,11 @@ def build_view(run: Run, log: Sequence[LogEvent], layout: Layout) -> CardView:
         languages=model.language,
         license=model.license,
         architecture=model.architecture,
-        usage=usage_view(run, layout),
+        usage=usage_view(run, layout, dimensionality),
         evaluations=evaluation_views(run, layout),
         datasets=datasets_views(run, layout, claims_1000=own and layout.fixed_sample_size),
         hyperparameters=hyperparameters_view(run.hyperparameters, layout),
-        log=log_view(run, log, layout),
+        log=log_view(run, standing_log(run.segments, log), layout),
         emissions=emissions_view(run.emissions, layout),
         times=times_view(run.durations, layout),
         versions=versions_view(run.environment),

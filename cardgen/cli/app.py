@@ -13,13 +13,20 @@ from cardgen.cli.options import registry_option
 from cardgen.errors import FileProblem
 
 COMMANDS = {
+    "check": "cardgen.cli.check:check",
     "completion": "cardgen.cli.completion:completion",
     "demo": "cardgen.cli.demo:demo",
     "diff": "cardgen.cli.diff:diff",
+    "doctor": "cardgen.cli.doctor:doctor",
+    "edit": "cardgen.cli.runs_edit:edit",  # `runs edit`, which people look for here, too
     "import": "cardgen.cli.import_:import_",
+    "pending": "cardgen.cli.pending:pending",
+    "publish": "cardgen.cli.publish:publish",
+    "refresh": "cardgen.cli.refresh:refresh",
     "registry": "cardgen.cli.registry:registry",
     "render": "cardgen.cli.render:render",
     "runs": "cardgen.cli.runs:runs",
+    "status": "cardgen.cli.status:status",
 }
 """Every command and where it is; written out, because the packages of an installed cardgen cannot be listed."""
 

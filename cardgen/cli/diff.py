@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import click
 
+from cardgen.card.format import value_text
 from cardgen.cli.escape import visible
 from cardgen.cli.options import chosen_registry, complete_run, registry_option
 from cardgen.cli.output import Output
@@ -154,6 +155,8 @@ def _shown(value: Any) -> str:
         return ""
     if isinstance(value, Displayed):
         return f"≈ {value.text}"
-    if isinstance(value, (list, tuple)):
+    if isinstance(value, (list, tuple)) and value:
         return ", ".join("None" if item is None else _shown(item) for item in value)
+    if isinstance(value, dict):
+        return value_text(value)
     return (str(value) if isinstance(value, (str, Opaque)) else repr(value)) or "''"

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from cardgen.cli.options import open_registry, registry_option, view_options
+from cardgen.cli.escape import visible
+from cardgen.cli.options import listing_options, open_registry, registry_option
 from cardgen.cli.output import Output
 
 if TYPE_CHECKING:
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
     from cardgen.actions.read import ImportedCard
 
 STDIN = "-"
+COLUMNS = ("source", "grade", "id", "name", "title", "model_type", "known")
+"""What a CSV listing has of each source."""
 
 
 @click.command(name="import")
@@ -24,23 +27,27 @@ STDIN = "-"
 @click.option(
     "--from-file",
     "listed",
-    type=click.File("r", encoding="utf-8"),
+    type=click.File("r", encoding="utf-8", errors="surrogateescape"),
     metavar="FILE",
     help="Sources, one a line; - is stdin.",
 )
-@view_options
+@listing_options
 @registry_option
 def import_(sources: tuple[str, ...], listed: Any, out: Output) -> None:
     """Read generated cards into the registry.
 
     SOURCE is a README.md, a model or checkpoint folder, hf://REPO[@REV], or - for a card on stdin. The same
-    card imported again is the same run. A card is *exact* (its record renders it again, byte for byte), *edited*
-    (somebody changed it; the text is kept) or *opaque* (no generated card; it is not kept).
+    card imported again is the same run, and a folder adds what its files know. A card is *exact* (its record renders it
+    again, byte for byte), *edited* (somebody changed it; the text is kept) or *opaque* (no generated card; it is not
+    kept).
+
+    What cannot be read is named on stderr with file, line and section, does not stop the rest, and makes the exit code
+    1.
 
     \b
     Examples:
       cardgen import README.md
-      cardgen import models/*/README.md --json
+      cardgen import models/*/README.md --format json
       cardgen import hf://me/my-reranker@main
       find . -name README.md | cardgen import --from-file -
     """
@@ -51,28 +58,28 @@ def import_(sources: tuple[str, ...], listed: Any, out: Output) -> None:
         raise click.UsageError("name a SOURCE, or --from-file")
     grades: Counter[str] = Counter()
     reports: list[dict[str, Any]] = []
+    failures: list[FailedImport] = []
     with open_registry("write", create=True) as registry:
         for result in _with_progress(_results(given, registry), len(given), out):
             if isinstance(result, FailedImport):
-                if len(given) == 1:
-                    raise result.error
-                grades["failed"] += 1
-                out.hint(f"{result.source}: {result.error}" + (f" ({result.error.hint})" if result.error.hint else ""))
-            else:
-                grades[result.grade] += 1
+                failures.append(result)
+            grades["failed" if isinstance(result, FailedImport) else result.grade] += 1
+            if len(given) > 1 or not isinstance(result, FailedImport):
+                hint = result.error.hint if isinstance(result, FailedImport) else None
+                for problem in result.problems:
+                    click.echo(visible(f"{problem} ({hint})" if hint else str(problem)), err=True)
             reports.append(_report(result))
-    if out.format == "json":
-        out.json(reports)
-    else:
-        out.text("\n".join(_line(report) for report in reports))
+    _show(reports, out)
+    if len(given) == 1 and failures:
+        raise failures[0].error
     out.hint(", ".join(f"{count} {grade}" for grade, count in sorted(grades.items())))
-    if grades["failed"]:
+    if any(report["errors"] for report in reports):
         click.get_current_context().exit(1)
 
 
 def _lines(listed: Any) -> Iterator[str]:
     if listed is not None:
-        yield from (line.strip() for line in listed if line.strip())
+        yield from filter(None, (line.removeprefix("\ufeff").strip() for line in listed))
 
 
 def _results(sources: list[str], registry: Any) -> Iterator[ImportedCard | FailedImport]:
@@ -98,29 +105,42 @@ def _with_progress(results: Iterator[Any], count: int, out: Output) -> Iterator[
         yield from bar
 
 
+def _show(reports: list[dict[str, Any]], out: Output) -> None:
+    if out.format == "json":
+        out.json(reports)
+    elif out.format == "table":
+        out.text("\n".join(map(_line, reports)))
+    else:
+        out.listing([report for report in reports if report["id"] or out.format == "csv"], COLUMNS)
+
+
 def _report(result: ImportedCard | FailedImport) -> dict[str, Any]:
     from cardgen.actions.import_ import FailedImport
 
-    if isinstance(result, FailedImport):
-        return {"source": result.source, "grade": None, "error": str(result.error), "hint": result.error.hint}
-    run = result.run
-    return {
+    card = None if isinstance(result, FailedImport) else result
+    run = card.run if card else None
+    report: dict[str, Any] = {
         "source": result.source,
-        "grade": result.grade,
+        "grade": card.grade if card else None,
         "id": run.id if run else None,
         "name": run.name if run else None,
-        "known": result.known,
         "title": run.model.title if run else None,
         "model_type": run.model.type if run else None,
-        "repairs": list(result.repairs),
+        "known": card.known if card else False,
+        "errors": result.problems,
+    }
+    if isinstance(result, FailedImport):
+        return {**report, "error": str(result.error), "hint": result.error.hint}
+    return {
+        **report,
+        "repairs": result.repairs,
         "inferred_layout": result.inferred_layout,
-        "changed": list(result.differences),
+        "changed": result.differences,
     }
 
 
 def _line(report: dict[str, Any]) -> str:
-    from cardgen.cli.escape import visible
-
+    """A source in a line, for a person."""
     if report["grade"] is None:
         return visible(f"failed  {report['source']}")
     words = [f"{report['grade']:<7} {report['name'] or '-':<24} {report['source']}"]

@@ -78,13 +78,16 @@ def listing_options(command: Command) -> Command:
 
 
 def view_options(command: Command) -> Command:
-    """`--json` and `-q` of a command that shows one thing; the command gets `out`."""
+    """`--format`, `--json` and `-q` of a command that shows one thing; the command gets `out`."""
 
-    @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+    @click.option("--format", "format_", type=click.Choice(("table", "json")), help="How to print.  [default: table]")
+    @click.option("--json", "as_json", is_flag=True, help="Short for --format json.")
     @click.option("-q", "--quiet", is_flag=True, help="Print no hints.")
     @functools.wraps(command)
-    def wrapper(*args: Any, as_json: bool, quiet: bool, **options: Any) -> Any:
-        return command(*args, out=Output("json" if as_json else "table", quiet=quiet), **options)
+    def wrapper(*args: Any, format_: Format | None, as_json: bool, quiet: bool, **options: Any) -> Any:
+        if as_json and format_ == "table":
+            raise click.UsageError("--json and --format table exclude each other")
+        return command(*args, out=Output("json" if as_json else format_ or "table", quiet=quiet), **options)
 
     return cast(Command, wrapper)
 

@@ -6,16 +6,18 @@ terminal; into a pipe they are whole. Colour is for terminals only, and `NO_COLO
 
 from __future__ import annotations
 
+import itertools
 import os
 import shutil
 import sys
-from collections.abc import Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias, TypeVar
 
 import click
 
 from cardgen.cli.escape import spreadsheet_safe, visible
 from cardgen.errors import FileProblem
+from cardgen.record import Displayed
 
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType
@@ -23,8 +25,10 @@ if TYPE_CHECKING:
 Format: TypeAlias = Literal["table", "json", "csv", "ids"]
 FORMATS: tuple[Format, ...] = ("table", "json", "csv", "ids")
 Section: TypeAlias = tuple[str, Sequence[tuple[str, str]]]
+Row = TypeVar("Row")
 
 _PIPE_WIDTH = 100_000
+_AT_ONCE = 500
 
 
 class Output:
@@ -60,18 +64,41 @@ class Output:
 
         self.text(to_json(value))
 
-    def listing(self, rows: Sequence[Mapping[str, Any]], columns: Sequence[str]) -> None:
-        """Write rows in the chosen format; each has an `id` and every column."""
+    def listing(self, rows: Iterable[Mapping[str, Any]], columns: Sequence[str]) -> int:
+        """Write rows in the chosen format; each has an `id` and every column. All but a table is written as it comes.
+
+        Returns:
+            how many rows there were.
+        """
+        if self.format == "table":
+            cells = [[row[column] for column in columns] for row in rows]
+            if cells:
+                self._table([_heading(column) for column in columns], cells)
+            return len(cells)
         if self.format == "json":
-            self.json([{column: row[column] for column in columns} for row in rows])
-        elif self.format == "csv":
-            self.raw(_csv(rows, columns))
-        elif self.format == "ids":
-            self.raw("".join(f"{row['id']}\n" for row in rows).encode())
-        elif rows:
-            self._table(
-                [column.upper().replace("_", " ") for column in columns], [[r[c] for c in columns] for r in rows]
-            )
+            return self._json_rows(rows, columns)
+        if self.format == "csv":
+            self.raw(_csv([columns]))
+        count = 0
+        for some in _batched(rows, _AT_ONCE):
+            count += len(some)
+            if self.format == "csv":
+                self.raw(_csv([row[column] for column in columns] for row in some))
+            else:
+                self.raw("".join(f"{row['id']}\n" for row in some).encode())
+        return count
+
+    def _json_rows(self, rows: Iterable[Mapping[str, Any]], columns: Sequence[str]) -> int:
+        """One list, as `json` would write it."""
+        from cardgen.cli.plain import to_json
+
+        count = 0
+        for some in _batched(rows, _AT_ONCE):
+            texts = (to_json({column: row[column] for column in columns}).replace("\n", "\n  ") for row in some)
+            self.raw((("," if count else "[") + ",".join(f"\n  {text}" for text in texts)).encode())
+            count += len(some)
+        self.raw(b"\n]\n" if count else b"[]\n")
+        return count
 
     def sections(self, sections: Iterable[Section]) -> None:
         """Write facts for a person: a heading each, then label and value in two columns."""
@@ -139,12 +166,25 @@ def cell_text(value: Any) -> str:
         return value.astimezone().strftime("%Y-%m-%d %H:%M")
     if isinstance(value, float):
         return f"{value:.6g}"
+    if isinstance(value, Displayed):
+        return f"≈ {value.text}"
     if isinstance(value, tuple | list):
         return ", ".join(cell_text(item) for item in value)
     return str(value)
 
 
-def _csv(rows: Sequence[Mapping[str, Any]], columns: Sequence[str]) -> bytes:
+def _batched(rows: Iterable[Row], size: int) -> Iterator[list[Row]]:
+    """The rows in lists of at most `size`."""
+    iterator = iter(rows)
+    while some := list(itertools.islice(iterator, size)):
+        yield some
+
+
+def _heading(column: str) -> str:
+    return visible(column if "." in column else column.upper().replace("_", " "))
+
+
+def _csv(rows: Iterable[Sequence[Any]]) -> bytes:
     import csv
     import io
 
@@ -157,9 +197,7 @@ def _csv(rows: Sequence[Mapping[str, Any]], columns: Sequence[str]) -> bytes:
         return spreadsheet_safe(visible(value)) if isinstance(value, str) else value
 
     buffer = io.StringIO(newline="")
-    writer = csv.writer(buffer, lineterminator="\n")
-    writer.writerow(columns)
-    writer.writerows([cell(row[column]) for column in columns] for row in rows)
+    csv.writer(buffer, lineterminator="\n").writerows([cell(value) for value in row] for row in rows)
     return buffer.getvalue().encode("utf-8", "backslashreplace")
 
 

@@ -20,7 +20,7 @@ def plain(value: Any) -> Any:
     if isinstance(value, dt.datetime):
         return value.isoformat()
     if isinstance(value, Displayed):
-        return value.text if value.value is None else plain(value.value)
+        return _displayed(value)
     if isinstance(value, Opaque):
         return value.text
     if isinstance(value, dict):
@@ -30,6 +30,18 @@ def plain(value: Any) -> Any:
     if dataclasses.is_dataclass(value):
         return {field.name: plain(getattr(value, field.name)) for field in dataclasses.fields(value)}
     return repr(value) if isinstance(value, bytes) else str(value)
+
+
+def _displayed(value: Displayed) -> Any:
+    """The number as it is displayed; where words were, such as `1.5 minutes`, they and the number."""
+    if value.value is None:
+        return value.text
+    try:
+        if float(value.text) == value.value:
+            return plain(value.value)
+    except ValueError:
+        pass
+    return {"text": value.text, "value": plain(value.value)}
 
 
 def to_json(value: Any) -> str:

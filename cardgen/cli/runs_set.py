@@ -18,10 +18,10 @@ if TYPE_CHECKING:
 
 @click.command("set")
 @click.argument("words", nargs=-1, required=True, metavar="[RUN] KEY=VALUE...", shell_complete=complete_run)
-@click.option("--query", metavar="WORDS", help="Instead of RUN: every run that has all these words in its texts.")
+@click.option("--query", metavar="QUERY", help="Instead of RUN: every run that this query finds, as in `runs list`.")
 @filter_options
 @click.option("--dry-run", is_flag=True, help="Only show what would change.")
-@click.option("--yes", "-y", is_flag=True, help="Do not ask.")
+@click.option("--yes", "-y", is_flag=True, help="Do not ask before many runs are changed.")
 @view_options
 @registry_option
 def set_(words: tuple[str, ...], query: str | None, filters: Filters, dry_run: bool, yes: bool, out: Output) -> None:
@@ -33,7 +33,7 @@ def set_(words: tuple[str, ...], query: str | None, filters: Filters, dry_run: b
     card), name, project, group, tags (of the run), or dataset.train.0.name, dataset.eval.1.hub_id and so on. Lists have
     commas; tags=+new,-old adds and removes.
 
-    With --query or a filter the facts are set for all runs that match. The plan is shown first.
+    With --query or a filter the facts are set for all runs that match: the plan is shown first, and you are asked.
 
     \b
     Examples:
@@ -54,7 +54,7 @@ def set_(words: tuple[str, ...], query: str | None, filters: Filters, dry_run: b
     if many and "name" in facts:
         raise click.UsageError("a name is of one run: give RUN instead of --query and filters")
     with open_registry("read" if dry_run else "write") as registry:
-        chosen = registry.runs(query or (), **filters.arguments) if many else [registry.run(words[0])]
+        chosen = registry.runs(query or "", **filters.arguments) if many else [registry.run(words[0])]
         changes = plan_facts(registry, chosen, facts)
         if out.format != "json":
             out.listing([_row(change) for change in changes], ("run", "fact", "now", "then"))
@@ -67,7 +67,7 @@ def set_(words: tuple[str, ...], query: str | None, filters: Filters, dry_run: b
             out.hint(f"{_counted(changes, 'fact')} of {_counted(changed, 'run')} would change; nothing was changed")
         else:
             question = f"Change {_counted(changes, 'fact')} of {_counted(changed, 'run')}?"
-            if not yes and not out.confirm(question):
+            if many and not yes and not out.confirm(question):  # a RUN that was named is the answer
                 out.hint("nothing was changed")
                 click.get_current_context().exit(1)
             done = set_facts(registry, [run for run in chosen if run.id in changed], facts)

@@ -8,7 +8,8 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from cardgen.cli.output import Section, cell_text
-from cardgen.record import Dataset, Displayed, Evaluation, Run
+from cardgen.record import Dataset, Displayed, Evaluation, Run, Segment
+from cardgen.standing import made_later, standing_evaluations
 
 if TYPE_CHECKING:
     from cardgen.registry import RegistryStatus, RunState
@@ -17,14 +18,18 @@ LONGEST = 200
 """Characters of a value that a person is shown; `--json` has all of it."""
 
 
-def sections(run: Run, state: RunState | None = None) -> Iterator[Section]:
-    """What is recorded of a run, section by section; a section without facts is left out."""
+def sections(run: Run, state: RunState | None = None, parent: str | None = None) -> Iterator[Section]:
+    """What is recorded of a run, section by section; a section without facts is left out.
+
+    `parent` is the name of the run that its weights are from, where that is known; else its id is shown.
+    """
     parts: tuple[Section, ...] = (
-        (run.name, _run(run, state)),
+        (run.name, _run(run, state, parent or run.model.parent_run)),
         ("Model", _model(run)),
         ("Data", [_dataset(dataset) for dataset in run.datasets]),
-        ("Evaluations", [_evaluation(evaluation) for evaluation in run.evaluations]),
+        ("Evaluations", [_evaluation(evaluation, run) for evaluation in run.evaluations]),
         ("Arguments that are not the default", _arguments(run)),
+        ("Parts", [_segment(segment) for segment in run.segments] if len(run.segments) > 1 else []),
         ("Made with", [*run.environment.versions.items()]),
         ("Saved", [(_or(point.step, "end"), _saved(point.path, point.best)) for point in run.checkpoints]),
         ("Redacted", [("", place) for place in run.redactions]),
@@ -39,7 +44,7 @@ def status_section(status: RegistryStatus) -> Section:
     return "Registry", [(label, _text(value)) for label, value in facts]
 
 
-def _run(run: Run, state: RunState | None) -> list[tuple[str, str]]:
+def _run(run: Run, state: RunState | None, parent: str | None) -> list[tuple[str, str]]:
     return _known(
         id=run.id,
         status=state.status if state else run.status,
@@ -47,12 +52,12 @@ def _run(run: Run, state: RunState | None) -> list[tuple[str, str]]:
         group=run.group,
         tags=", ".join(run.tags),
         origin=None if run.origin == "captured" else run.origin,
+        parent=parent,
         created=run.created,
         started=run.started,
         ended=run.ended,
         heartbeat=state.heartbeat if state and state.status in ("running", "lost") else None,
         trained=_trained(run.durations.total_seconds) if run.durations else None,
-        segments=len(run.segments) if len(run.segments) > 1 else None,
         log=f"{state.events} events" if state else None,
         commit=_commit(run),
     )
@@ -86,21 +91,37 @@ def _dataset(dataset: Dataset) -> tuple[str, str]:
     return dataset.role, _short(f"{dataset.name or 'unnamed'}: {size}; {columns}{loss}")
 
 
-def _evaluation(evaluation: Evaluation) -> tuple[str, str]:
+def _segment(segment: Segment) -> tuple[str, str]:
+    """One start or resume: from which step to which, how long, and what was changed."""
+    end = "…" if segment.end_step is None else str(segment.end_step)
+    took = "" if segment.training_seconds is None else f", {_duration(segment.training_seconds)}"
+    changed = ", ".join(f"{name}={value!r}" for name, value in segment.changed.items())
+    start = _or(segment.start_step, "?")
+    return f"steps {start} to {end}", _short(
+        f"{_text(segment.started)}{took}{f'; changed: {changed}' if changed else ''}"
+    )
+
+
+def _evaluation(evaluation: Evaluation, run: Run) -> tuple[str, str]:
     name = evaluation.dataset_name or evaluation.evaluator.rsplit(".", 1)[-1]
+    place = ""
+    if made_later(evaluation) and evaluation not in standing_evaluations(run):
+        # other weights than those that the card describes
+        points = [point.path for point in run.checkpoints if point.weights == evaluation.weights]
+        place = f", on {points[0] if points else evaluation.weights}"
     primary = evaluation.primary_metric
     metrics = evaluation.metrics
     if primary in metrics:
         others = f" (and {len(metrics) - 1} more)" if len(metrics) > 1 else ""
-        return name, _short(f"{primary} {_text(metrics[primary])}{others}")
-    return name, _short(", ".join(f"{key} {_text(value)}" for key, value in metrics.items()))
+        return name, _short(f"{primary} {_text(metrics[primary])}{others}{place}")
+    return name, _short(", ".join(f"{key} {_text(value)}" for key, value in metrics.items()) + place)
 
 
 def _arguments(run: Run) -> list[tuple[str, str]]:
     if run.hyperparameters is None:
         return []
     values = run.hyperparameters.values
-    return [(key, _short(repr(values.get(key)))) for key in run.hyperparameters.defaults]
+    return [(key, _short(_value(values.get(key)))) for key in run.hyperparameters.defaults]
 
 
 def _saved(path: str, best: bool) -> str:
@@ -124,6 +145,10 @@ def _text(value: Any) -> str:
     if isinstance(value, dt.datetime):
         return value.astimezone().strftime("%Y-%m-%d %H:%M:%S %z")
     return _short(cell_text(value))
+
+
+def _value(value: Any) -> str:
+    return f"≈ {value}" if isinstance(value, Displayed) else repr(value)
 
 
 def _short(text: str) -> str:

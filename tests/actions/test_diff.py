@@ -17,6 +17,7 @@ from cardgen.actions.read import read_card
 from cardgen.errors import FileProblem, RunNotFound
 from cardgen.record import Dataset, Displayed, Evaluation, Hyperparameters, LogEvent, Model, Opaque, Run
 from cardgen.registry import Registry
+from tests.golden.facts import folders, load
 
 GOLDEN = Path(__file__).parent.parent / "golden"
 CARD = GOLDEN / "5.1.0" / "st_ir_eval" / "README.md"
@@ -201,3 +202,17 @@ def test_a_run_goes_before_a_file_of_its_name(registry: Path, tmp_path: Path, mo
         diff("nothing", CARD, registry=registry)
     with pytest.raises(FileProblem):
         diff("./nothing", CARD, registry=registry)
+
+
+@pytest.mark.parametrize("folder", folders(GOLDEN)[::9], ids=lambda folder: f"{folder.parent.name}-{folder.name}")
+def test_a_record_does_not_differ_from_its_own_card(folder: Path) -> None:
+    """What no card shows is no difference, on either side; what a card shows and another has not is one."""
+    run, log = load(folder)
+    card = read_card((folder / "README.md").read_bytes(), "card")
+    assert card.run is not None
+    record = Side(name="run", text=card.text, run=run, log=log)
+    shown = Side(name="card", text=card.text, run=card.run, log=card.log)
+    assert compare(record, shown).groups == compare(shown, record).groups == ()
+    other = dataclasses.replace(card.run, hyperparameters=None)
+    lacking = compare(record, dataclasses.replace(shown, run=other)).groups
+    assert [group.name for group in lacking] == (["arguments"] if card.run.hyperparameters is not None else [])

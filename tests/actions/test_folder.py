@@ -13,10 +13,10 @@ from typing import Any
 
 import pytest
 
-from cardgen.actions.folder import FolderFacts, enrich, facts_of_files, facts_of_folder
+from cardgen.actions.folder import FolderFacts, enrich, facts_of_files, facts_of_folder, hashed
 from cardgen.actions.read import ImportedCard, read_card
 from cardgen.card.layout import render
-from cardgen.record import Displayed, Hyperparameters, LogEvent, Model, Opaque, Run
+from cardgen.record import Checkpoint, Displayed, File, Hyperparameters, LogEvent, Model, Opaque, Run
 from cardgen.registry.codec import encode_run
 from cardgen.tracking.sidecar import public_facts, write_sidecar
 from tests.golden.facts import folders, load
@@ -80,6 +80,7 @@ def test_files_make_the_record_exact_and_leave_the_card_as_it_is(folder: Path) -
     rich, events = enrich(run, found.log, facts)
     assert rich.problems == ()
     assert render(rich, events) == found.base
+    assert repr(enrich(rich, events, facts)) == repr((rich, events))  # NaN is not equal to itself
     exact = {(e.kind, e.step, name): value for e in events for name, value in e.values.items()}
     wanted = {(e.kind, e.step, name): value for e in log if e.step >= 0 for name, value in e.values.items()}
     assert repr({key: exact.get(key) for key in wanted}) == repr(wanted)
@@ -214,7 +215,7 @@ def test_malformed_json_is_a_note(tmp_path: Path, content: bytes) -> None:
     names = ("trainer_state.json", "config.json", "modules.json", "config_sentence_transformers.json", "cardgen.json")
     for name in names:
         (tmp_path / name).write_bytes(content)
-    run, log = enrich(RUN, [], facts_of_folder(tmp_path))
+    run, log = enrich(RUN, [], hashed(facts_of_folder(tmp_path)))
     assert len(run.problems) == len(names)
     assert all(note.split(" ")[0] in names for note in run.problems)
     assert (run.model, log) == (RUN.model, [])
@@ -356,7 +357,7 @@ def test_a_folder_becomes_a_checkpoint_with_every_hash(tmp_path: Path) -> None:
     (folder / "2_Dense").symlink_to(tmp_path)
     os.mkfifo(folder / "pipe")
     seen: list[tuple[int, int]] = []
-    run, _ = enrich(RUN, [], facts_of_folder(folder), progress=lambda done, total: seen.append((done, total)))
+    run, _ = enrich(RUN, [], hashed(facts_of_folder(folder), progress=lambda done, total: seen.append((done, total))))
     (point,) = run.checkpoints
     hashes = {name: hashlib.sha256(data).hexdigest() for name, data in contents.items()}
     assert {file.path: file.sha256 for file in point.files} == hashes
@@ -369,13 +370,39 @@ def test_a_folder_becomes_a_checkpoint_with_every_hash(tmp_path: Path) -> None:
     assert any("config.json leads out of the folder" in note for note in run.problems)
 
 
+def test_a_known_checkpoint_is_completed_and_not_added_again(tmp_path: Path) -> None:
+    """The same folder, a copy of it and a folder that changed make no second one, and nothing known is overwritten."""
+    folder, copy = tmp_path / "checkpoint-12", tmp_path / "copy"
+    for place in (folder, copy):
+        place.mkdir()
+        (place / "config.json").write_bytes(b"{}")
+        (place / "model.safetensors").write_bytes(b"weights")
+    (point,) = (run := enrich(RUN, [], hashed(facts_of_folder(folder)))[0]).checkpoints
+    assert enrich(run, [], hashed(facts_of_folder(folder)))[0] == run
+    assert enrich(run, [], hashed(facts_of_folder(copy)))[0] == run
+    (folder / "model.safetensors").write_bytes(b"other--")
+    assert hashed(facts_of_folder(folder), run.checkpoints).checkpoint is point  # known: nothing is read
+    assert enrich(run, [], hashed(facts_of_folder(folder)))[0] == run
+    bare = dataclasses.replace(
+        run, checkpoints=(Checkpoint(path=str(folder), best=True, files=(File(path="config.json", size=2),)),)
+    )
+    (folder / "model.safetensors").unlink()
+    (found,) = enrich(bare, [], hashed(facts_of_folder(folder), bare.checkpoints))[0].checkpoints
+    assert (found.step, found.best) == (12, True)
+    assert found.files == tuple(file for file in point.files if file.path == "config.json")
+    other = tmp_path / "checkpoint-9"
+    other.mkdir()
+    (other / "config.json").write_bytes(b"{} ")
+    assert len(enrich(run, [], hashed(facts_of_folder(other)))[0].checkpoints) == 2
+
+
 def test_large_files_report_their_progress(tmp_path: Path) -> None:
     """Hashing tells how far it is within one file."""
     (tmp_path / "config.json").write_bytes(b"{}")
     with open(tmp_path / "model.safetensors", "wb") as file:
         file.truncate(5_000_000)
     seen: list[int] = []
-    enrich(RUN, [], facts_of_folder(tmp_path), progress=lambda done, total: seen.append(done))
+    hashed(facts_of_folder(tmp_path), progress=lambda done, total: seen.append(done))
     assert len(seen) > 4
     assert seen[-1] == 5_000_002
 
@@ -409,7 +436,7 @@ def test_a_real_checkpoint_gives_what_was_recorded(tmp_path: Path, monkeypatch: 
     folder = tmp_path / "out" / "checkpoint-4"
     found, run = card(folder)
     assert found.grade == "exact"
-    facts = facts_of_folder(folder)
+    facts = hashed(facts_of_folder(folder))
     with monkeypatch.context() as patch:
         patch.setitem(sys.modules, "pickle", None)  # nothing loads one
         rich, log = enrich(run, found.log, facts)

@@ -179,3 +179,64 @@ def test_a_carried_licence_stays_when_a_choice_was_made(registry: Registry, run:
         card = render_card(run, registry=registry, prefer=prefer)
         assert "license: gpl-3.0\n" in card
         assert "- **License:** gpl-3.0\n" in card
+
+
+def test_a_licence_that_both_changed_is_a_conflict(registry: Registry, run: Run, tmp_path: Path) -> None:
+    """One in the file and another one among the facts: neither is taken for the other."""
+    path = tmp_path / "README.md"
+    write_card(run, path, registry=registry)
+    path.write_text(path.read_text().replace("license: mit", "license: gpl-3.0"))
+    run = registry.set_facts(run.id, {"license": "apache-2.0"})
+    with pytest.raises(CardConflict) as caught:
+        write_card(run, path, registry=registry)
+    assert [place for place, _, _ in caught.value.conflicts] == ["front matter: license"]
+    write_card(run, path, registry=registry, form=Form(prefer="theirs"))
+    assert "license: gpl-3.0\n" in path.read_text()
+
+
+@pytest.mark.parametrize("layout", [None, "6.2", "4.1"])
+def test_what_a_person_put_right_in_a_card_of_unknown_past_stays(
+    registry: Registry, run: Run, tmp_path: Path, layout: str | None
+) -> None:
+    """A title, a sample, a licence and a section: new facts come in beside them, and where both changed it is asked."""
+    path = tmp_path / "README.md"
+    text = render_card(run, registry=registry, layout=layout)
+    title = next(line for line in text.split("\n") if line.startswith("# "))
+    edits = {title: "# Mein Modell", "<code>The ": "<code>DER ", "license: mit": "license: gpl-3.0"}
+    for old, new in edits.items():
+        assert old in text
+        text = text.replace(old, new, 1)
+    text = text.replace("## Training Details\n", "## Mine\n\nWords.\n\n## Training Details\n")
+    path.write_text(text)
+    changed(registry, run)
+    run = registry.set_facts(run.id, {"base_model": "org/other"})
+    write_card(run.id, path, registry=registry, form=Form(layout=layout))
+    after = path.read_text()
+    for words in (*edits.values(), "## Mine\n\nWords.\n", "0.875", "org/other"):
+        assert words in after
+    path.write_text(text)
+    registry.set_facts(run.id, {"title": "Another title"})
+    (tmp_path / "other.md").write_text(text)
+    with pytest.raises(CardConflict):
+        write_card(run.id, tmp_path / "other.md", registry=registry, form=Form(layout=layout))
+
+
+def test_a_fact_that_was_set_reaches_the_card_that_the_library_wrote(
+    registry: Registry, run: Run, tmp_path: Path
+) -> None:
+    """Nobody edited the file, so nothing in it is a person's."""
+    path = tmp_path / "README.md"
+    path.write_text((FOLDER / "README.md").read_text())
+    registry.set_facts(run.id, {"license": "apache-2.0", "title": "Other"})
+    write_card(run.id, path, registry=registry)
+    assert path.read_text() == render_card(run.id, registry=registry)
+    assert "\n# Other\n" in path.read_text()
+
+
+def test_a_card_of_another_run_gives_its_words_only(registry: Registry, run: Run, tmp_path: Path) -> None:
+    """What the record of that run says is no edit of this one's."""
+    path = tmp_path / "README.md"
+    other = FOLDER.parents[1] / "5.1.0" / "st_ir_eval" / "README.md"
+    path.write_text(other.read_text() + "\n\n## Thanks\n\nTo all.\n")
+    write_card(run, path, registry=registry)
+    assert path.read_text() == render_card(run, registry=registry) + "\n\n## Thanks\n\nTo all.\n"

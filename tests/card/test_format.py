@@ -13,6 +13,7 @@ from cardgen.card.format import (
     joined,
     markdown_table,
     rounded_text,
+    value_text,
 )
 from cardgen.record import Displayed
 
@@ -36,6 +37,22 @@ from cardgen.record import Displayed
 def test_cells_of_the_log(value: Any, text: str) -> None:
     """A float with more than four digits behind its point gets four; everything else is as Python prints it."""
     assert cell_text(value) == text
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (Displayed("0.50", 0.5), "0.50"),
+        ([Displayed("0.50", 0.5), "a"], "[0.50, 'a']"),
+        ((1, (Displayed("1e3", 1000.0),)), "(1, (1e3,))"),
+        ({"a": [Displayed("0.50", 0.5)], 1: None}, "{'a': [0.50], 1: None}"),
+        ([1, "x", None], "[1, 'x', None]"),
+    ],
+)
+def test_a_displayed_number_is_its_text_everywhere(value: Any, text: str) -> None:
+    """Also inside of lists and dictionaries, and for Python itself."""
+    assert value_text(value) == text
+    assert f"{Displayed('0.50', 0.5)}" == "0.50"
 
 
 @pytest.mark.parametrize(("value", "text"), [(0.88299, "0.883"), (0.5, "0.5"), (12, "12"), ("3 of 4", "3 of 4")])

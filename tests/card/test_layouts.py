@@ -14,9 +14,23 @@ import pytest
 
 from cardgen.card.eras import RELEASES
 from cardgen.card.layout import render
+from cardgen.card.parse.read import parse
 from cardgen.card.view import CardView
 from cardgen.errors import LayoutTooOld, TemplateFailed
-from cardgen.record import Dataset, LogEvent, Model, Run
+from cardgen.record import (
+    Column,
+    Dataset,
+    Displayed,
+    Environment,
+    Evaluation,
+    Hyperparameters,
+    LogEvent,
+    Loss,
+    Model,
+    Opaque,
+    Run,
+    Statistics,
+)
 from tests.golden.facts import folders, load
 
 GOLDEN = folders(Path(__file__).parents[1] / "golden")
@@ -99,6 +113,38 @@ def test_hostile_cells_leave_the_table_whole() -> None:
     assert card.encode()
 
 
+def test_displayed_numbers_stand_in_cells_and_configurations() -> None:
+    """Each as its text, wherever a record holds one; none is printed as Python has it."""
+    number = Displayed("0.50", 0.5)
+    dataset = Dataset(
+        role="train",
+        columns=(
+            Column(name="a", statistics=Statistics(kind="share", shares=((number, 100.0),))),
+            Column(name="b", statistics=Statistics(kind="length", unit="tokens", mean=1.5)),
+        ),
+        samples=((number, [number, number]), ("x", [number] * 9)),
+        loss=Loss(name="L", configuration={"scale": number, "inner": [Opaque("X()")]}),
+        sampled_rows=3,
+        size=3,
+    )
+    evaluation = Evaluation(evaluator="E", metrics={"m": number}, configuration={"at": [number]})
+    arguments = Hyperparameters(values={"betas": (number, 1), "by": {"lr": number}})
+    model = Model(type="SentenceTransformer", max_seq_length=Displayed("inf", None))
+    run = Run(id="1", name="n", model=model, datasets=(dataset,), evaluations=(evaluation,), hyperparameters=arguments)
+    card = render(run)
+    assert "Displayed(" not in card
+    for text in (
+        "<code>[0.50, 0.50]</code>",
+        "<li>0.50: 100.00%</li>",
+        '"scale": "0.50"',
+        '"X()"',
+        "`betas`: (0.50, 1)",
+        "`by`: {'lr': 0.50}",
+        "inf tokens",
+    ):
+        assert text in card
+
+
 def test_a_long_log_is_collapsed_from_the_101st_row() -> None:
     """A hundred rows stand open, more are folded away."""
     run = Run(id="1", name="n", model=Model(type="SentenceTransformer"))
@@ -142,3 +188,18 @@ def test_a_wrong_template_is_a_clear_error(tmp_path: Path, source: str) -> None:
 def test_the_view_is_frozen() -> None:
     """No template can change what another one sees."""
     assert CardView.__dataclass_params__.frozen  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize(("version", "size"), [("5.1.2", "1024"), ("5.7.0", "None"), ("6.2.0", "None")])
+def test_a_model_without_a_known_dimensionality(version: str, size: str) -> None:
+    """It is `None` where the library says so, and comes back from the card; other layouts leave it out."""
+    model = Model(type="SentenceTransformer", title="T", task="search", max_seq_length=12)
+    run = Run(id="1", name="n", model=model, environment=Environment(versions={"sentence_transformers": version}))
+    card = render(run)
+    assert "to a None-dimensional dense" in card
+    assert "- **Output Dimensionality:** None dimensions" in card
+    assert f"# [3, {size}]" in card
+    found = parse(card)
+    assert found.run is not None
+    assert render(found.run, found.log) == card
+    assert "None" not in render(run, layout="5.0")

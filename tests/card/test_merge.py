@@ -16,6 +16,8 @@ from cardgen.card.front_merge import merge_front_matter
 from cardgen.card.layout import render
 from cardgen.card.matching import Matcher
 from cardgen.card.merge import MIDDLE, OURS, THEIRS, Prefer, merge
+from cardgen.card.parse.read import parse
+from cardgen.card.yaml_text import load as load_yaml
 from cardgen.errors import LayoutTooOld
 from cardgen.record import LogEvent, Run
 from tests.card.edits import EDITS
@@ -246,6 +248,50 @@ def test_front_matters_conflict_where_both_changed_a_key(new: str, text: str, ke
     assert ("license: gpl" in resolved) == ("license: gpl" in new)
 
 
+@pytest.mark.parametrize(
+    ("text", "merged"),
+    [
+        ("", "license: mit\ntags:\n- a"),
+        ("{}", "license: mit\ntags:\n- a"),
+        ("# ours\n\n# too", "# ours\n\n# too\nlicense: mit\ntags:\n- a"),
+        ("# For reference\n# Doc\n{ }", "# For reference\n# Doc\nlicense: mit\ntags:\n- a"),
+        ("  # ours", "  # ours\nlicense: mit\ntags:\n- a"),
+    ],
+)
+@pytest.mark.parametrize("base", ["", "{}"])
+def test_keys_come_into_a_front_matter_without_any(base: str, text: str, merged: str) -> None:
+    """Below its comments, as YAML that can be read; the braces of other tools go."""
+    if text == base:
+        assert merge_front_matter(base, "license: mit\ntags:\n- a", text) == ("license: mit\ntags:\n- a", [])
+        return
+    found, conflicts = merge_front_matter(base, "license: mit\ntags:\n- a", text)
+    assert (found, conflicts) == (merged, [])
+    assert load_yaml(found or "") == {"license": "mit", "tags": ["a"]}
+
+
+@pytest.mark.parametrize("text", ["{license: mit}", "- a", "# x\n{a: [b],\n c: d}", "  license: mit", "nonsense"])
+def test_a_front_matter_that_has_no_place_for_a_key_is_a_conflict(text: str) -> None:
+    """Keys in braces, a list or no YAML stays as it is until a person decides."""
+    found, conflicts = merge_front_matter("", "tags:\n- a", text)
+    assert (found, conflicts) == (text, [("all of it", "tags:\n- a", text)])
+    resolved, _ = merge_front_matter("", "tags:\n- a", text, resolve=lambda ours, theirs: ours)
+    assert resolved == "tags:\n- a"
+
+
+@pytest.mark.parametrize("front", ["", "\n", "# mine\n", "\n\n"])
+def test_an_empty_front_matter_stays_byte_for_byte(front: str) -> None:
+    """New facts of the body do not touch it, and new keys come into it."""
+    base = "---\n---\n\n# T\n\nWords.\n\nEnd.\n"
+    text = base.replace("---\n---", f"---\n{front}---").replace("End.\n", "End.\n\nMine.\n")
+    merged = merge(base, base.replace("# T", "# New"), text)
+    assert (merged.text, merged.conflicts) == (text.replace("# T", "# New"), ())
+    keyed = merge(base, base.replace("---\n---", "---\nlicense: mit\n---"), text)
+    assert keyed.conflicts == ()
+    _, above, body = keyed.text.split("---\n", 2)
+    assert (load_yaml(above), body) == ({"license": "mit"}, text.split("---\n", 2)[2])
+    assert ("# mine" in above) == ("# mine" in front)
+
+
 def test_a_front_matter_that_was_taken_away_stays_away(card: tuple[Run, list[LogEvent], str]) -> None:
     """A card without one gets none back, and its body is merged."""
     run, log, base = card
@@ -307,3 +353,68 @@ def test_matching_blocks_are_sound(a: list[str], b: list[str]) -> None:
     assert blocks[-1] == (len(a), len(b), 0)
     assert all(a[i : i + n] == b[j : j + n] for i, j, n in blocks)
     assert all(i + n <= k and j + n <= m for (i, j, n), (k, m, _) in itertools.pairwise(blocks))
+
+
+def test_the_same_section_on_both_sides_stands_once() -> None:
+    """Also where the other side changed something else near it, so that its lines are matched in another way."""
+    base = "# T\n\n<!--\n## Bias\n\n*What?*\n-->\n\n<!--\n## Other\n\n*Which?*\n-->\n\n## End\n"
+    mine = base.replace("## End", "## Mine\n\nWords.\n\n## End")
+    both = mine.replace("<!--\n## Bias\n\n*What?*\n-->", "## Bias\n\nOnly rivers.")
+    assert merge(base, mine, both) == merge(base, both, mine)
+    assert merge(base, mine, both).text == both
+
+
+@pytest.mark.parametrize(
+    ("a", "b"),
+    [("x y x y", "x y x y x y"), ("a a a", "a a"), ("- c -", "- c - b -"), ("p q", "q p q p"), ("", "a"), ("a b", "")],
+)
+def test_what_was_added_is_found_as_far_down_as_it_fits(a: str, b: str) -> None:
+    """Whatever the lines, the blocks match and what lies between them cannot be moved down."""
+    one, other = a.split(), b.split()
+    for first, second in ((one, other), (other, one)):
+        blocks = Matcher(None, first, second).get_matching_blocks()
+        for start, there, length in blocks:
+            assert first[start : start + length] == second[there : there + length]
+        for (start, there, length), (after, later, size) in itertools.pairwise(blocks):
+            if size and start + length == after and there + length < later:
+                assert second[there + length] != second[later]
+
+
+def test_half_a_comment_of_each_side_is_a_conflict() -> None:
+    """Words that fit together are not put together where they would hide or show what neither side does."""
+    base = "# T\n\n<!-- one two three four five six -->\n\nEnd."
+    ours = base.replace("three", "three -->").replace(" six -->", " six")
+    theirs = base.replace("<!-- ", "").replace(" -->", "")
+    merged = merge(base, ours, theirs)
+    assert len(merged.conflicts) == 1
+    assert merged.text == theirs
+
+
+@pytest.mark.parametrize("most", ["\r\n", "\n"])
+def test_lines_that_end_otherwise_are_read_and_kept(card: tuple[Run, list[LogEvent], str], most: str) -> None:
+    """Words put into a file with other line ends: the record is whole, and where lines are merged they end alike."""
+    run, log, base = card
+    whole = base.replace("\n", most)
+    other = "\n" if most == "\r\n" else "\r\n"
+    text = whole.replace("## Training Details", f"## Mine{other}{other}Words.{other}{other}## Training Details")
+    found, plain = parse(text), parse(whole)
+    assert (found.run, found.log) == (plain.run, plain.log)
+    assert merge(whole, whole, text).text == text
+    merged = merge(whole, render(changed(run, title="New title"), log), text)
+    assert merged.conflicts == ()
+    assert "## Mine\r\n" in merged.text  # where most lines end at LF, a CR is content
+    assert f"# New title{most}" in merged.text
+
+
+def test_a_filled_section_below_new_results(card: tuple[Run, list[LogEvent], str]) -> None:
+    """The section of risks stands right below the evaluation, where another evaluator's results come in."""
+    run, log, base = card
+    text = EDITS["a filled stub"](base)
+    (result,) = run.evaluations
+    more = dataclasses.replace(run, evaluations=(result, dataclasses.replace(result, dataset_name="other")))
+    new = render(more, log)
+    merged = merge(base, new, text)
+    assert (merged.text, merged.conflicts) == (EDITS["a filled stub"](new), ())
+    assert merge(text, text, new).conflicts == ()
+    first = render(dataclasses.replace(run, evaluations=()), log)
+    assert merge(first, base, EDITS["a filled stub"](first)).text == text

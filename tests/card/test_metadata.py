@@ -8,8 +8,10 @@ import pytest
 import yaml
 
 from cardgen.card.eras import Version, layout_at
+from cardgen.card.layout import render
 from cardgen.card.metadata import front_matter, metadata
-from cardgen.record import Displayed, Evaluation, Model, Run, Usage
+from cardgen.card.parse.read import parse
+from cardgen.record import Displayed, Environment, Evaluation, Model, Run, Usage
 
 
 def run(**facts: Any) -> Run:
@@ -64,6 +66,22 @@ def test_results_of_one_task_and_set_are_one_entry() -> None:
     assert result["task"] == {"type": "my-task", "name": "My Task"}
     assert result["dataset"] == {"name": "Unknown", "type": "unknown"}
     assert [metric["type"] for metric in result["metrics"]] == ["a", "b"]
+
+
+def test_a_record_that_says_nothing_has_an_empty_front_matter() -> None:
+    """No `{}`, behind which no key could be put; the card comes back."""
+    record = Run(
+        id="1",
+        name="n",
+        model=Model(type="SentenceTransformer", title="T", task="x"),
+        environment=Environment(versions={"sentence_transformers": "6.2.0"}),
+    )
+    assert front_matter(record, layout_at("SentenceTransformer", (6, 2, 0))) == ""
+    card = render(record)
+    assert card.startswith("---\n---\n\n# T\n")
+    parsed = parse(card)
+    assert parsed.run is not None
+    assert render(parsed.run, parsed.log) == card
 
 
 @pytest.mark.parametrize("text", ["no", "123", "null", "- a: b", "emoji 👍", "a\x00b", "\ud800", "x" * 500, "a\u2028b"])

@@ -21,6 +21,8 @@ HARMLESS = {
     "front matter": "---\nlicense: evil\n---",
     "closed comment": "<!-- a note -->\n<!--\nlonger\n-->\nwords",
     "closed code": "```python\n# no heading\n<!--\n```\nwords",
+    "code between tildes": "~~~\n# no heading\n```\n<!--\n~~~\nwords",
+    "code between longer fences": "`````\n```\n## Glossary\n````\n`````\nwords",
     "headings": "# Top\n\nwords\n\n## Training Details\n\n### Framework Versions\n- Python: 9",
     "conflict": "<<<<<<< a\n=======\n>>>>>>> b",
     "table": "| a | b |\n|---|---|\n| </details> | `x` |",
@@ -59,7 +61,9 @@ def test_words_harm_nothing_of_the_card(section: str, words: str) -> None:
             assert fill(fill(filled, other, "x"), section, WORDS) == fill(fill(CARD, section, WORDS), other, "x")
 
 
-@pytest.mark.parametrize("words", ["<!-- open", "a\n\n<!--\nb", "```\ncode", "text\n```python"])
+@pytest.mark.parametrize(
+    "words", ["<!-- open", "a\n\n<!--\nb", "```\ncode", "text\n```python", "~~~ x\n```", "````\n```"]
+)
 @pytest.mark.parametrize("section", HEADINGS)
 def test_what_swallows_the_rest_is_refused(section: str, words: str) -> None:
     """An open comment or code block would hide the rest of the card."""

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import math
 import re
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from cardgen.record import Dataset, Displayed, Evaluation, Hyperparameters, Model, Run
+from cardgen.record import Dataset, Displayed, Durations, Evaluation, Hyperparameters, Model, Run
 from cardgen.registry import Registry
 
 EVIL = "a|b `c` ``d`` <b>@me</b> \x1b[31m\u202e\n# h"
@@ -38,6 +39,46 @@ def _two(empty: Path, new_run: Any) -> None:
     with Registry(empty) as opened:
         opened.save(run)
         opened.save(other)
+
+
+def test_displayed_numbers_are_their_texts(call: Any, empty: Path, new_run: Any) -> None:
+    """In tables and JSON of `diff` and `runs show`; where words were displayed, JSON has the number as well."""
+    arguments = Hyperparameters(
+        values={"lr": Displayed("1e-5", 1e-05), "by": {"a": Displayed("0.50", 0.5)}}, defaults={"lr": 1}
+    )
+    evaluation = Evaluation(evaluator="x.E", primary_metric="ndcg", metrics={"ndcg": Displayed("0.50", 0.5)})
+    with Registry(empty) as opened:
+        opened.save(
+            new_run(
+                3,
+                "lynx",
+                model=Model(type="SentenceTransformer", max_seq_length=Displayed("inf", math.inf)),
+                hyperparameters=arguments,
+                evaluations=(evaluation,),
+                durations=Durations(total_seconds=Displayed("1.5 minutes", 90.0)),
+            )
+        )
+    for words in (["diff", "otter", "lynx"], ["runs", "show", "lynx"]):
+        for form in ([], ["--format", "json"] if words[0] == "diff" else ["--json"]):
+            said = call(*words, *form)
+            assert said.code == 0
+            assert "Displayed(" not in said.text
+    shown = json.loads(call("runs", "show", "lynx", "--json").text)
+    run = shown.get("run", shown)
+    assert run["durations"]["total_seconds"] == {"text": "1.5 minutes", "value": 90.0}
+    assert run["evaluations"][0]["metrics"] == {"ndcg": 0.5}
+    assert run["model"]["max_seq_length"] == "inf"
+    table = call("runs", "show", "lynx").text
+    assert "≈ 1e-5" in table
+    assert "0.50" in table
+
+
+def test_an_empty_list_is_no_missing_fact(call: Any, empty: Path, new_run: Any) -> None:
+    """One is shown as such, the other as nothing."""
+    with Registry(empty) as opened:
+        opened.save(new_run(4, "ibis", hyperparameters=Hyperparameters(values={"report_to": [], "seed": 1})))
+    lines = [" ".join(line.split()) for line in call("diff", "ibis", "otter", "--facts").text.splitlines()]
+    assert "report_to []" in lines
 
 
 def test_a_table_has_the_facts_by_kind_and_the_text(call: Any) -> None:

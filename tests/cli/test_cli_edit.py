@@ -130,3 +130,12 @@ def test_wrong_arguments_are_clear_errors(call: Any, words: tuple[str, ...], cod
     said = call("runs", "edit", *words)
     assert said.code == code
     assert "Error:" in said.err
+
+
+def test_it_is_a_command_of_its_own_too(call: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """`cardgen edit` is `cardgen runs edit`, with an editor and with a section."""
+    (tmp_path / "words.md").write_text("Only ovens.")
+    assert call("edit", "latest", "--section", "bias", "--file", tmp_path / "words.md").code == 0
+    editor(monkeypatch, "text = text.replace('Only ovens.', 'Only red ovens.')")
+    assert call("edit", "latest").code == 0
+    assert "Only red ovens.\n" in call("render", "latest").text

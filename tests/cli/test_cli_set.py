@@ -36,14 +36,17 @@ def test_a_run_is_corrected_and_its_card_follows(call: Any, registry: Path) -> N
     assert "\nlicense: mit\n" not in call("render", "amber-otter").text
 
 
-def test_nothing_changes_without_a_yes(call: Any, registry: Path) -> None:
-    """`--dry-run` shows the plan only; without a terminal and `--yes` it is a usage error."""
+def test_many_runs_are_not_changed_without_a_yes(call: Any, registry: Path) -> None:
+    """`--dry-run` shows the plan only; without a terminal and `--yes` it is a usage error. A named run needs none."""
     dry = call("runs", "set", "amber-otter", "license=mit", "--dry-run")
     assert (dry.code, "mit" in dry.text, "nothing was changed" in dry.err) == (0, True, True)
-    unasked = call("runs", "set", "amber-otter", "license=mit")
+    unasked = call("runs", "set", "--query", "amber", "license=mit")
     assert unasked.code == 2
+    assert "license" in unasked.text
     assert "--yes" in unasked.err
     assert facts(registry, "amber-otter") == {}
+    assert call("runs", "set", "amber-otter", "license=mit").code == 0
+    assert facts(registry, "amber-otter") == {"license": "mit"}
 
 
 def test_a_dry_run_needs_no_right_to_write(call: Any, registry: Path) -> None:

@@ -6,11 +6,13 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
+from cardgen.card.parse.fences import closes, opening
+
 BOM = "\ufeff"
 LATEST_FRONT_MATTER = 50
 """Lines that may stand above a front matter."""
 
-_STARTS = ("#", "`", "<", " ", "\t", "\r", "\v", "\f")
+_STARTS = ("#", "`", "~", "<", " ", "\t", "\r", "\v", "\f")
 """How a line may start that opens or closes something: most do not."""
 
 _HEADING = re.compile(r"(#{1,6}) (.*)", re.DOTALL)
@@ -18,28 +20,35 @@ _HEADING = re.compile(r"(#{1,6}) (.*)", re.DOTALL)
 
 @dataclass(frozen=True, slots=True)
 class Text:
-    """A text as files hold it: `body` has LF line ends, no mark and no last newline; the rest says how it stood."""
+    """A text as files hold it: `body` has LF line ends, no mark and no last newline; the rest says how it stood.
+
+    `mixed` is the whole text where not all of its lines end alike: somebody edited it with another program.
+    """
 
     body: str
     mark: bool = False
     crlf: bool = False
     final: str = ""
+    mixed: str | None = field(default=None, repr=False)
 
     def restore(self, body: str) -> str:
-        """Another body in the same dress."""
+        """Another body in the same dress; line ends are those of most lines."""
+        if self.mixed is not None and body == self.body:
+            return self.mixed
         text = body + self.final
         return (BOM if self.mark else "") + (text.replace("\n", "\r\n") if self.crlf else text)
 
 
 def undress(text: str) -> Text:
-    """Take off mark, CRLF line ends (if all are) and final newlines."""
+    """Take off mark, CRLF line ends (if most are, else a CR is content) and final newlines."""
     mark = text.startswith(BOM)
     body = text.removeprefix(BOM)
-    crlf = "\n" in body and body.count("\n") == body.count("\r\n")
+    windows, ends = body.count("\r\n"), body.count("\n")
+    crlf = 2 * windows > ends
     if crlf:
         body = body.replace("\r\n", "\n")
     stripped = body.rstrip("\n")
-    return Text(stripped, mark, crlf, body[len(stripped) :])
+    return Text(stripped, mark, crlf, body[len(stripped) :], text if crlf and windows < ends else None)
 
 
 def front_matter_span(lines: Sequence[str]) -> tuple[int, int] | None:
@@ -97,17 +106,16 @@ def sections(lines: Sequence[str]) -> list[Section]:
 
 def _headings(lines: Sequence[str]) -> Iterator[tuple[int, int, str]]:
     """(line number, level, title) of each heading. A fence or comment that is never closed goes on to the end."""
-    inside = ""
+    fence = ""
+    comment = False
     for number, line in enumerate(lines):
-        if not line.startswith(_STARTS) and inside != "comment":
+        if not line.startswith(_STARTS) and not comment:
             continue
-        if inside == "fence":
-            inside = "" if line.strip() == "```" else inside
-        elif inside == "comment":
-            inside = "" if "-->" in line else inside
+        if fence:
+            fence = "" if closes(line, fence) else fence
+        elif comment:
+            comment = "-->" not in line
         elif found := _HEADING.fullmatch(line):
             yield number, len(found[1]), found[2]
-        elif (stripped := line.lstrip()).startswith("```"):
-            inside = "fence"
-        elif stripped.startswith("<!--"):
-            inside = "" if "-->" in line else "comment"
+        elif not (fence := opening(line)) and line.lstrip().startswith("<!--"):
+            comment = "-->" not in line

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from cardgen.card.parse.document import Section, sections
+from cardgen.card.parse.fences import closes, opening
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,17 +45,17 @@ def read_page(lines: Sequence[str]) -> Page:
 
 
 def fenced(lines: Sequence[str], start: int = 0) -> tuple[list[str], int] | None:
-    """The lines of the first code fence from `start` on, and the line behind it."""
-    first: int | None = None
+    """The lines of the first code fence from `start` on, and the line behind it; None if there is none that ends."""
+    first = 0
+    fence = ""
     for number in range(start, len(lines)):
         line = lines[number]
-        if "```" not in line:
+        if "```" not in line and "~~~" not in line:
             continue
-        stripped = line.strip()
-        if first is not None and stripped == "```":
-            return list(lines[first + 1 : number]), number + 1
-        if first is None and stripped.startswith("```"):
-            first = number
+        if not fence:
+            first, fence = number + 1, opening(line)
+        elif closes(line, fence):
+            return list(lines[first:number]), number + 1
     return None
 
 

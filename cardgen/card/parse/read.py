@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from cardgen.card.eras import FIRST, RELEASES, Layout, layout_at, parse_version, recorded_layout, version_text
+from cardgen.card.eras import Layout, forms, parse_version, recorded_layout, version_text
 from cardgen.card.layout import render
 from cardgen.card.parse import description, training
 from cardgen.card.parse.datasets import datasets
@@ -20,12 +21,16 @@ from cardgen.record import Environment, LogEvent, Model, ModelType, Run, Usage
 
 @dataclass(frozen=True, slots=True)
 class Parsed:
-    """What a text says as a card. `run` is None if it is no generated card; its id and name are empty."""
+    """What a text says as a card. `run` is None if it is no generated card; its id and name are empty.
+
+    `unreadable` says that there is a front matter, but no keys that could be read.
+    """
 
     run: Run | None
     log: tuple[LogEvent, ...]
     text: Text
     inferred: bool
+    unreadable: bool = False
 
 
 def parse(text: str) -> Parsed:
@@ -33,46 +38,42 @@ def parse(text: str) -> Parsed:
     dress = undress(text)
     lines = dress.body.split("\n")  # at LF only: other line ends are content
     span = front_matter_span(lines)
-    metadata = _front_matter("\n".join(lines[span[0] + 1 : span[1]]) if span else "")
+    found = _front_matter("\n".join(lines[span[0] + 1 : span[1]]) if span else "")
+    metadata = found or {}
     page = read_page(lines[span[1] + 1 :] if span else lines)
     type_ = description.model_type(page)
     if type_ is None:
-        return Parsed(None, (), dress, False)
+        return Parsed(None, (), dress, False, found is None)
     versions = training.versions(page)
     version = versions.get("sentence_transformers")
     if parse_version(version) is None:
         layout, run, log = _infer(page, metadata, versions, type_, lines)
-        return Parsed(replace(run, layout=version_text(layout.version)), tuple(log), dress, True)
+        return Parsed(replace(run, layout=version_text(layout.version)), tuple(log), dress, True, found is None)
     run, log = _run(page, metadata, versions, recorded_layout(type_, version))
-    return Parsed(run, tuple(log), dress, False)
+    return Parsed(run, tuple(log), dress, False, found is None)
 
 
-def _front_matter(text: str) -> Mapping[str, Any]:
+def _front_matter(text: str) -> Mapping[str, Any] | None:
+    """The data; None where it cannot be read."""
     try:
         data = load(text)
     except Unreadable:
-        return {}
-    return data if isinstance(data, dict) else {}
+        return None
+    return {} if data is None else data if isinstance(data, dict) else None
 
 
 def _infer(
     page: Page, metadata: Mapping[str, Any], versions: dict[str, str], type_: ModelType, lines: Sequence[str]
 ) -> tuple[Layout, Run, list[LogEvent]]:
-    """The newest layout whose rendering is nearest to the text."""
-    there = set(lines)
-    best: tuple[int, Layout, Run, list[LogEvent]] | None = None
-    tried: set[Layout | None] = set()
-    for key, patch in sorted(RELEASES.items(), reverse=True):
-        version = (*key, patch)
-        layout = layout_at(type_, version) if version >= FIRST[type_] else None
-        switches = None if layout is None else replace(layout, version=FIRST[type_])
-        if layout is None or switches in tried:
-            continue
-        tried.add(switches)
+    """The newest layout whose rendering is nearest to the text; blank lines count only where all else is equal."""
+    there = Counter(lines)
+    best: tuple[tuple[int, int], Layout, Run, list[LogEvent]] | None = None
+    for layout in forms(type_):
         run, log = _run(page, metadata, versions, layout)
-        run = replace(run, layout=version_text(version))
-        card = render(run, log).split("\n")
-        distance = len(there.symmetric_difference(card)) + abs(len(lines) - len(card))
+        run = replace(run, layout=version_text(layout.version))
+        card = Counter(render(run, log).split("\n"))
+        blank = abs(there[""] - card[""])
+        distance = (there - card).total() + (card - there).total() - blank, blank
         if best is None or distance < best[0]:
             best = (distance, layout, run, log)
     assert best is not None

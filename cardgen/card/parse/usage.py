@@ -26,7 +26,7 @@ LONGEST_WRAPPED = 100_000
 """Characters of a list that somebody wrapped otherwise up to which it is still read."""
 
 _LIST = re.compile(r"(queries|documents|pairs|sentences|inputs) = \[(.*)", re.ASCII)
-_MODEL = re.compile(r'model = \w+\("(.*)"\)', re.ASCII)
+_MODEL = re.compile(r'model = \w+\("([^"]*)"\)', re.ASCII)
 _SURROGATE = re.compile("[\ud800-\udfff]")
 _SIZE = re.compile("[0-9]{1,18}")
 LONGEST_NUMBER = 100

@@ -1,0 +1,279 @@
+"""What publishing would do, worked out before anything is sent."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Literal
+
+from cardgen.actions.check import check_text
+from cardgen.actions.publish_card import PublishedCard, card_for, private_rows, target_of, without_rows
+from cardgen.actions.release import README, Release
+from cardgen.actions.render import Form
+from cardgen.check.report import Report
+from cardgen.errors import CardConflict, HubAccessDenied, PublishRefused, RevisionNotFound, SettingsError, Undecided
+from cardgen.hub.history import last_commit
+from cardgen.hub.look import Account, RemoteFile, Repository, is_public_dataset, read_text, repository, whoami
+from cardgen.hub.problems import host
+from cardgen.record import LogEvent, Run
+
+if TYPE_CHECKING:
+    from cardgen.registry.publications import Publication
+    from cardgen.registry.store import Registry
+
+Samples = Literal["include", "omit", "ask"]
+REDACTABLE = ("paths", "emails")
+MAIN = "main"
+_LOOK = "see `cardgen check --explain RULE`"
+OURS = "Cardgen-Run: "
+"""How the line of a commit's message begins by which a commit of ours is known."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wanted:
+    """What a user wants of a publication; see `cardgen.actions.publish.publish`."""
+
+    model: str | None = None
+    card_only: bool = False
+    private: bool | None = None
+    revision: str | None = None
+    create_pr: bool = False
+    tag: str | None = None
+    message: str | None = None
+    samples: Samples = "ask"
+    redact: tuple[str, ...] = ()
+    allow_changed: bool = False
+    include: tuple[str, ...] = ()
+    form: Form = field(default_factory=Form)
+
+    def __post_init__(self) -> None:
+        unknown = set(self.redact) - set(REDACTABLE)
+        if unknown or self.samples not in ("include", "omit", "ask"):
+            raise SettingsError(
+                f"{', '.join(sorted(unknown)) or self.samples!r} is not known",
+                hint="redact takes paths and emails, samples is include, omit or ask",
+            )
+
+    def plain(self) -> dict[str, Any]:
+        """As plain values, for a publication that waits."""
+        values = {field.name: getattr(self, field.name) for field in dataclasses.fields(self) if field.name != "form"}
+        return {**values, "layout": self.form.layout, "prefer": self.form.prefer}
+
+    @classmethod
+    def from_plain(cls, values: Mapping[str, Any]) -> Wanted:
+        """From what `plain` gave."""
+        given: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in values.items()}
+        form = Form(layout=given.pop("layout", None), prefer=given.pop("prefer", None))
+        return cls(**given, form=form)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """What would be done.
+
+    `repository` is None where one would be made. `head` is the commit that the plan starts from. `removed` are files
+    of our last release that this one lacks. `notes` are said to the user, `problems` stop the publication.
+    """
+
+    run: Run
+    repo_id: str
+    revision: str
+    branch_is_new: bool
+    target: str
+    repository: Repository | None
+    private: bool
+    account: Account
+    head: str | None
+    card: PublishedCard
+    release: Release | None
+    removed: tuple[str, ...]
+    report: Report
+    notes: tuple[str, ...]
+    problems: tuple[tuple[str, str], ...]
+
+    def refuse(self) -> None:
+        """Stop here if something stands against it.
+
+        Raises:
+            PublishRefused: a check failed, or a secret would leave.
+            CardConflict: the repository's text and new facts meet in one place.
+        """
+        if self.problems:
+            (first, hint), *others = self.problems
+            more = f" (and {len(others)} more)" if others else ""
+            raise PublishRefused(f"{first}{more}", hint=hint)
+        if self.card.conflicts:
+            raise CardConflict(f"the card of {self.repo_id}", self.card.conflicts)
+
+    @property
+    def size(self) -> int:
+        """Bytes of all files."""
+        return len(self.card.text.encode()) + (sum(self.release.sizes.values()) if self.release else 0)
+
+
+def make_plan(
+    run: Run,
+    log: Sequence[LogEvent],
+    repo_id: str,
+    *,
+    registry: Registry,
+    wanted: Wanted,
+    release: Release | None,
+) -> Plan:
+    """Look at the repository and work out the plan; nothing is changed.
+
+    Raises:
+        Undecided: the user must say something first: whether a new repository is private, or whether rows go out.
+        PublishRefused: the repository is not as it was said to be.
+        HubError: the Hub cannot be asked, or the token may not write.
+    """
+    account = whoami()
+    if "/" not in repo_id:
+        repo_id = f"{account.name}/{repo_id}"
+    here = repository(repo_id)
+    private = _private(here, repo_id, wanted)
+    notes: list[str] = []
+    if here is not None and here.id != repo_id:
+        notes.append(f"{repo_id} is now {here.id}")
+        repo_id = here.id
+    if not wanted.create_pr and not account.may_write(repo_id):
+        raise HubAccessDenied(
+            f"the token of {account.name} may not write to {repo_id}",
+            repo_id=repo_id,
+            hint="log in with one that may, or --create-pr",
+        )
+    revision = wanted.revision or MAIN
+    at, branch_is_new = _branch(here, repo_id, revision)
+    shown, public = _with_rows_decided(run, repo_id, private=private, wanted=wanted, notes=notes)
+    target = target_of(repo_id, revision)
+    there = read_text(repo_id, README, at.sha) if at is not None and README in at.files else None
+
+    # in a pull request people see both texts and choose
+    form = wanted.form
+    if wanted.create_pr and form.prefer is None:
+        form = dataclasses.replace(form, prefer="ours")
+
+    def last_text() -> str | None:
+        commit = last_commit(repo_id, revision, OURS)
+        return None if commit is None else read_text(repo_id, README, commit)
+
+    card = card_for(
+        shown,
+        log,
+        registry,
+        repo_id=repo_id,
+        target=target,
+        form=form,
+        redact=wanted.redact,
+        there=there,
+        last=last_text,
+    )
+    last = registry.publications.last_model(repo_id, endpoint=host(), revision=revision)
+    weights = release.weights if release is not None else last.weights if last is not None else None
+    report = check_text(
+        card.text,
+        run=card.run,
+        log=log,
+        base=card.base,
+        public=not private,
+        known_public=public,
+        weights=weights,
+        file=f"the card of {repo_id}",
+    )
+    return Plan(
+        run=run,
+        repo_id=repo_id,
+        revision=revision,
+        branch_is_new=branch_is_new,
+        target=target,
+        repository=here,
+        private=private,
+        account=account,
+        head=at.sha if at is not None else None,
+        card=card,
+        release=release,
+        removed=_removed(at, release, last),
+        report=report,
+        notes=(*notes, *([release.note] if release is not None and release.note else [])),
+        problems=tuple(_problems(report, release)),
+    )
+
+
+def _private(here: Repository | None, repo_id: str, wanted: Wanted) -> bool:
+    if here is None:
+        if wanted.private is None:
+            raise Undecided("visibility", f"{repo_id} does not exist yet", hint="say --private or --public")
+        return wanted.private
+    if wanted.private is not None and wanted.private != here.private:
+        found, asked = ("private", "--public") if here.private else ("public", "--private")
+        raise PublishRefused(
+            f"{repo_id} is {found}, and {asked} was asked for", hint=f"leave {asked} out, or change it on the Hub"
+        )
+    return here.private
+
+
+def _branch(here: Repository | None, repo_id: str, revision: str) -> tuple[Repository | None, bool]:
+    """What the commit starts from, and whether the branch has to be made."""
+    if here is None or revision == MAIN:
+        return here, here is None and revision != MAIN
+    try:
+        return repository(repo_id, revision), False
+    except RevisionNotFound:
+        return here, True
+
+
+def _with_rows_decided(
+    run: Run, repo_id: str, *, private: bool, wanted: Wanted, notes: list[str]
+) -> tuple[Run, frozenset[str] | None]:
+    """The record as it may be shown, and the ids of data sets that everybody may read (None: it was not asked)."""
+    if private and wanted.samples != "omit":
+        return run, None
+    asked: dict[str, bool | None] = {}
+
+    def ask(hub_id: str) -> bool | None:
+        asked[hub_id] = is_public_dataset(hub_id)
+        return asked[hub_id]
+
+    rows = private_rows(run, ask)
+    public = frozenset(hub_id for hub_id, known in asked.items() if known)
+    if not rows:
+        return run, public
+    named = ", ".join(rows.names[:5])
+    if wanted.samples == "omit":
+        notes.append(f"rows of {named} are left out")
+        return without_rows(run, rows), public
+    if wanted.samples == "ask":
+        raise Undecided(
+            "samples",
+            f"the card shows rows of data sets that are not known to be public ({named}), and {repo_id} is public",
+            hint="say --samples include or --samples omit",
+        )
+    notes.append(f"rows of {named} go out")
+    return run, None
+
+
+def _removed(at: Repository | None, release: Release | None, last: Publication | None) -> tuple[str, ...]:
+    """Files of our last release that this one lacks and that nobody has changed since."""
+    if at is None or release is None or last is None:
+        return ()
+    gone = set(last.files) - set(release.files)
+    return tuple(sorted(path for path in gone if path in at.files and content_id(at.files[path]) == last.files[path]))
+
+
+def content_id(file: RemoteFile) -> str:
+    """What tells a file's content: its sha256 where the Hub says it, else the id that git gives it."""
+    return file.sha256 or file.blob
+
+
+def _problems(report: Report, release: Release | None) -> list[tuple[str, str]]:
+    problems = [
+        (f"{found.rule}: {found.message}" + (f" (line {found.line})" if found.line else ""), found.remedy or _LOOK)
+        for found in report.stopping()
+    ]
+    for each in release.findings if release is not None else ():
+        if each.kind == "secret":
+            problems.append((f"{each.path} holds what looks like a token", "take it out of the file"))
+        else:
+            problems.append((f"{each.path} holds the path of somebody's home", "hide it: --redact paths"))
+    return problems

@@ -1,0 +1,55 @@
+"""What a shell offers while somebody writes a query: keys, and after an operator the values of the key."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+
+import click
+from click.shell_completion import CompletionItem
+
+from cardgen.cli.options import Choice
+from cardgen.errors import CardgenError
+
+MOST = 200
+
+_ASKED = re.compile(r"(?P<key>[^\s\"'=<>!~(),]+)\s*(?:!=|[<>]=?|=|~|\bin\b\s*\(?)\s*$", re.IGNORECASE)
+_TOGETHER = re.compile(r"(?P<start>(?P<key>[^\s\"'=<>!~(),]+)(?:!=|[<>]=?|=|~))(?P<value>.*)", re.DOTALL)
+
+
+def complete_query(context: click.Context, parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    """The next word of a query: a value after KEY OPERATOR, else a key; nothing if the registry cannot be read."""
+    together = _TOGETHER.fullmatch(incomplete)
+    if together:
+        values = _values(context, together["key"], together["value"])
+        return [CompletionItem(together["start"] + value) for value in values]
+    asked = _ASKED.search(" ".join(context.params.get("query") or ()))
+    if asked:
+        return [CompletionItem(value) for value in _values(context, asked["key"], incomplete)]
+    return [CompletionItem(name) for name in _names(context, incomplete)]
+
+
+def complete_columns(context: click.Context, parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    """A key; the last, where several stand with commas between them."""
+    start, comma, last = incomplete.rpartition(",")
+    return [CompletionItem(start + comma + name) for name in _names(context, last)]
+
+
+def _names(context: click.Context, prefix: str) -> list[str]:
+    return _words(context, lambda registry: registry.key_names(prefix))
+
+
+def _values(context: click.Context, key: str, prefix: str) -> list[str]:
+    return _words(context, lambda registry: registry.key_values(key, prefix, limit=MOST))
+
+
+def _words(context: click.Context, ask: Callable[..., list[str]]) -> list[str]:
+    """What the registry offers, without what a shell would have to quote."""
+    from cardgen.registry import Registry
+
+    try:
+        with Registry(context.ensure_object(Choice).registry, mode="read") as registry:
+            found = ask(registry)
+    except CardgenError:
+        return []
+    return [word for word in found if word.isprintable() and not re.search(r"[\s\"'\\$`()<>|&;*?]", word)][:MOST]
