@@ -362,10 +362,10 @@ class Run:
 class LogEvent:
     """One event of a run's log.
 
-    `seq` counts up within a run from 0, with gaps where parts were recorded apart, and is its identity there. `kind` is `train` (the trainer's own logs: `loss`,
-    `grad_norm`, `learning_rate` …), `eval` (`eval_loss`, `eval_NAME_loss`, `eval_runtime` …) or `evaluator` (the
-    metrics that one evaluator call put in the log). An evaluator called outside training has epoch -1 and
-    step -1. `values` keep their keys' order and their types.
+    `seq` counts up within a run from 0, with gaps where parts were recorded apart, and is its identity there. `kind`
+    is `train` (the trainer's own logs: `loss`, `grad_norm`, `learning_rate` …), `eval` (`eval_loss`, `eval_NAME_loss`,
+    `eval_runtime` …) or `evaluator` (the metrics that one evaluator call put in the log). An evaluator called outside
+    training has epoch -1 and step -1. `values` keep their keys' order and their types.
     """
 
     seq: int

@@ -30,7 +30,13 @@ def pending() -> None:
 @listing_options
 @registry_option
 def list_(out: Output) -> None:
-    """List what waits, the oldest first."""
+    """List what waits, the oldest first.
+
+    \b
+    Examples:
+      cardgen pending list
+      cardgen pending list --json
+    """
     with open_registry() as registry:
         found = registry.publications.waiting()
     rows = [
@@ -62,7 +68,13 @@ def list_(out: Output) -> None:
 @view_options
 @registry_option
 def push(which: str | None, private: bool | None, samples: str | None, yes: bool, out: Output) -> None:
-    """Publish what waits; what fails waits on."""
+    """Publish what waits; what fails waits on.
+
+    \b
+    Examples:
+      cardgen pending push
+      cardgen pending push amber-otter-3 --private --yes
+    """
     from cardgen.actions.pending import StillPending
     from cardgen.actions.pending import push as carry_out
     from cardgen.cli.publish import plan_sections
@@ -111,7 +123,13 @@ def push(which: str | None, private: bool | None, samples: str | None, yes: bool
 @view_options
 @registry_option
 def drop(which: str, out: Output) -> None:
-    """Have something wait no longer; nothing is published."""
+    """Have something wait no longer; nothing is published.
+
+    \b
+    Examples:
+      cardgen pending drop 3
+      cardgen pending drop me/my-reranker
+    """
     with open_registry("write") as registry:
         chosen = registry.publications.waiting(which)
         registry.publications.drop(chosen)

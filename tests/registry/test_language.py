@@ -18,7 +18,7 @@ from cardgen.record import Dataset, Displayed, Environment, Evaluation, Hyperpar
 from cardgen.registry.language.binding import bind, bind_order
 from cardgen.registry.language.evaluate import Record, Records, matches, ordered
 from cardgen.registry.language.grammar import parse, parse_key, quote, written_key
-from cardgen.registry.language.keys import best_direction
+from cardgen.registry.language.keys import best_direction, written
 from cardgen.registry.language.tree import And, Comparison, Key, Node, Not, Or, Text
 from cardgen.registry.language.versions import version
 
@@ -334,6 +334,27 @@ def test_versions_are_in_the_order_of_releases() -> None:
     assert version("v1.0.0") == version("1.0") == version("1")
     assert version("2.0-rc.1") == version("2.0RC1")
     assert [version(text) for text in ("", "nightly", "1.0 beta x", "\u0967.\u0966", "1" * 20)] == [None] * 5
+
+
+@pytest.mark.parametrize(
+    ("end", "found"),
+    [
+        ("dev_map@10", "dev_map@10"),
+        ("map@10", "dev_map@10"),
+        ("cmap@10", "dev_arcmap@10"),
+        ("ev_x", "dev_x"),
+        ("x", "x"),
+    ],
+)
+def test_a_metric_is_known_by_its_end(end: str, found: str) -> None:
+    """The full name goes first, then whole words at the end of a name, then any end; several are an error."""
+    metrics = dict.fromkeys(["dev_map@10", "dev_arcmap@10", "dev_x", "x"], 1.0)
+    evaluation = Evaluation(evaluator="IR", metrics=metrics)
+    record = Record(Run(id=new_run_id(), name="x", model=Model(type="CrossEncoder"), evaluations=(evaluation,)))
+    order = bind_order(f"metrics.{end}", Records([record]))
+    assert written(order.operand) == f"metrics.{found}"
+    with pytest.raises(QueryError, match="could be one of 2"):
+        bind_order("metrics.ap@10", Records([record]))
 
 
 def test_an_empty_query_is_everything() -> None:

@@ -241,7 +241,7 @@ def test_a_registry_of_its_own_is_told(tmp_path: Path, capfd: pytest.CaptureFixt
     assert lines == [
         f"cardgen: recording {run.name} in sqlite:///{place}",
         f"cardgen: {run.name} finished; see it: cardgen runs show {run.name} {where}; "
-        f"its card: cardgen render {run.name} {where}",
+        f"publish it: cardgen publish {run.name} REPO_ID {where}",
     ]
     with Registry(place, mode="read") as registry:
         assert registry.run(run.name).evaluations

@@ -245,7 +245,7 @@ def test_a_full_disk_does_not_disturb(
     assert trainer.state.global_step == 4
     assert any("no space is left" in problem for problem in run.run.problems)
     said = capfd.readouterr().err
-    assert ("is missing in" in said, "cardgen render" in said) == (not freed, freed)
+    assert ("is missing in" in said, "cardgen runs show" in said) == (not freed, freed)
     with cardgen.Registry() as registry:
         assert len(registry.log(run.id)) == (len(run.log) if freed else 1)
         assert registry.run(run.id).status == ("finished" if freed else "running")
