@@ -7,7 +7,7 @@ from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from cardgen.actions.read import read_card
+from cardgen.actions.owner import rendered_before
 from cardgen.actions.render import RUN_TARGET, Form, merged_card, settled
 from cardgen.card.layout import render
 from cardgen.card.merge import Merged, merge
@@ -125,7 +125,7 @@ def card_for(
     if there is None or there == new:
         return PublishedCard(run=run, base=new, text=new, there=there, merged=None)
     pair = registry.card_text(run.id, target) or registry.card_text(None, target)
-    base = pair.base if pair is not None else _base_of(last() or there)
+    base = pair.base if pair is not None else rendered_before(run, last() or there, registry)
     if base is None:  # no card that was ever generated: every line of it is a person's
         merged = _merged_with_foreign(new, there, form)
         return PublishedCard(run=run, base=new, text=merged.text, there=there, merged=merged)
@@ -135,11 +135,6 @@ def card_for(
     else:
         merged = merge(base, new, there, prefer=form.prefer, deleted=deleted)
     return PublishedCard(run=run, base=new, text=merged.text, there=there, merged=merged)
-
-
-def _base_of(text: str) -> str | None:
-    """What the record of a generated card renders; None for any other text."""
-    return read_card(text.encode()).base
 
 
 def _merged_with_foreign(new: str, there: str, form: Form) -> Merged:

@@ -19,7 +19,7 @@ from cardgen.registry.language.keys import LOG, Column, Fact, History
 from cardgen.registry.language.stored import StoredKeys, among, texts
 from cardgen.registry.tables import fact, history, run
 
-FEW, MANY = 250, 5000
+FEW, MANY = 250, 10_000
 """SQLite begins with a check that only few runs pass, and makes a set of the runs that pass one that is not for many.
 
 Else it begins where the order does, and looks at the facts of each run: this is soon enough when many runs pass.

@@ -177,3 +177,13 @@ def test_homes_and_addresses_are_hidden_in_facts(recorded: tuple[Run, list[LogEv
     assert hidden is not None
     assert hidden.values == {"output_dir": "~/out", "who": ["[e-mail]"], "home": "/homely/x", "rate": 0.1}
     assert hide(run, ()) == run
+
+
+def test_a_title_that_a_person_put_right_stays(recorded: tuple[Run, list[LogEvent]], registry: Registry) -> None:
+    """Also where nobody has the pair: the record knows what was rendered."""
+    there = published(recorded, registry, None).text
+    title = recorded[0].model.title
+    assert title is not None
+    card = published(changed(recorded), registry, there.replace(f"# {title}\n", "# Rivers\n"))
+    assert "# Rivers\n" in card.text
+    assert "org/other" in card.text
