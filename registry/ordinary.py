@@ -7,6 +7,7 @@ not ordinary gives None and goes the general way; a test holds both ways to the 
 from __future__ import annotations
 
 import datetime as dt
+import functools
 import json
 import math
 import re
@@ -14,7 +15,6 @@ from typing import Any
 
 from cardgen.record import LogEvent
 from cardgen.registry import rows
-from cardgen.registry.values import dump, pack
 
 _decode = json.JSONDecoder().decode
 _LIMIT = 10**15
@@ -39,14 +39,30 @@ def to_text(event: LogEvent) -> str | None:
         return None
     if type(epoch) is not float or not math.isfinite(epoch) or type(at) is not dt.datetime or at.tzinfo is not dt.UTC:
         return None
-    values = pack(event.values)
-    if not values:
+    entries = []
+    for key, value in event.values.items():
+        if type(value) is float:
+            if not math.isfinite(value):
+                return None
+        elif type(value) is not int or not -_LIMIT < value < _LIMIT:
+            return None
+        name = _quoted(key) if type(key) is str else None
+        if name is None:
+            return None
+        entries.append(f"{name}:{value!r}")
+    if not entries:
         return None
     place = f'"segment":{segment},' if segment else ""
     return (
-        f'{{"seq":{seq},"kind":"{event.kind}","step":{step},"epoch":{epoch!r},{place}"values":{dump(values)},'
+        f'{{"seq":{seq},"kind":"{event.kind}","step":{step},"epoch":{epoch!r},{place}"values":{{{",".join(entries)}}},'
         f'"at":{{"$datetime":"{at.isoformat()}"}}}}'
     )
+
+
+@functools.lru_cache(maxsize=1024)
+def _quoted(key: str) -> str | None:
+    """A key as JSON has it; None for one that the codec writes in another form."""
+    return json.dumps(key) if key.isascii() and key[:1] != "$" else None
 
 
 def to_row(text: str) -> tuple[int, tuple[Any, ...], dict[str, Any]] | None:

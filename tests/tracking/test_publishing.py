@@ -122,3 +122,55 @@ def test_a_wrong_wish_is_told_before_training(given: dict[str, Any]) -> None:
     """As every wrong setting is."""
     with pytest.raises(SettingsError):
         cardgen.CardCallback(**given)
+
+
+PUBLISH_ALL = """
+import sys
+from pathlib import Path
+import cardgen
+from tests.tracking import tiny
+
+folder = Path(sys.argv[1])
+texts = ["a river", "a lamp"]
+makers = {"st": tiny.st_trainer, "ce": tiny.ce_trainer, "sparse": tiny.splade_trainer}
+for kind, make in makers.items():
+    trainer = make(folder / kind)
+    with cardgen.track(trainer, name=kind, publish=f"ada/{kind}", publish_options={"private": True}):
+        trainer.train()
+        trainer.model.save_pretrained(str(folder / f"final-{kind}"))
+"""
+
+LOAD_ALL = """
+import sys
+from sentence_transformers import CrossEncoder, SentenceTransformer, SparseEncoder
+
+for kind, load in {"st": SentenceTransformer, "ce": CrossEncoder, "sparse": SparseEncoder}.items():
+    given = [["a river", "a lamp"]] if kind == "ce" else ["a river", "a lamp"]
+    outputs = []
+    for name in (f"ada/{kind}", f"{sys.argv[1]}/final-{kind}"):
+        model = load(name)
+        found = model.predict(given) if kind == "ce" else model.encode(given, convert_to_tensor=True).cpu()
+        outputs.append((found.to_dense() if kind == "sparse" else found).tolist())
+    assert outputs[0] == outputs[1], kind
+"""
+
+
+@pytest.mark.skipif(not os.environ.get("CARDGEN_TEST_LONG"), reason="three types there and back: CARDGEN_TEST_LONG=1")
+def test_a_fresh_process_loads_what_was_published(hub: HubServer, tmp_path: Path) -> None:
+    """Equal outputs, the card as it was rendered, and publishing the same again is no commit."""
+    environment = hub.environment(hub.token("ada"), tmp_path / "home", PYTHONPATH=str(ROOT))
+    for script in (PUBLISH_ALL, LOAD_ALL):
+        command = [sys.executable, "-c", script, str(tmp_path)]
+        done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=170, check=False)
+        assert done.returncode == 0, done.stderr
+    with Registry(os.environ["CARDGEN_REGISTRY"], mode="read") as registry:
+        for made in registry.publications.all():
+            pair = registry.card_text(made.run_id, f"hf://{made.repo_id}")
+            assert pair is not None
+            assert pair.text == pair.base
+            assert pair.text.encode() == hub.hub.repos[made.repo_id].head.files["README.md"].data
+    before = len(hub.log("POST", "/commit/"))
+    again = [sys.executable, "-m", "cardgen", "publish", "st", "ada/st", "--yes"]
+    done = subprocess.run(again, env=environment, capture_output=True, text=True, timeout=60, check=False)
+    assert "had all of it already" in done.stderr
+    assert len(hub.log("POST", "/commit/")) == before
