@@ -50,7 +50,7 @@ run = sa.Table(
     sa.Column("revision", sa.BigInteger, nullable=False),
     sa.Column("folded", sa.BigInteger, nullable=False),
     sa.Index("ix_run_created", "created", "number"),
-    sa.Index("ix_run_project", "project"),
+    sa.Index("ix_run_project", "project", "created", "number"),
 )
 """`asked_name` is the name a run asked for, `name` the one it got; `words` is what free words search, case-folded;
 `folded` the greatest number of a spool entry that is in; `revision` counts the saves."""

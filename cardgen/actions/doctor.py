@@ -204,11 +204,11 @@ def _hub(online: bool) -> Iterator[Check]:
         yield Check(area="hub", name="account", value=None, stops_publish=str(error), hint=error.hint)
         return
     yield Check(area="hub", name="account", value=account.name)
-    reads = account.may_write is False
+    reads = not account.may_write_somewhere
     yield Check(
         area="hub",
         name="role of the token",
-        value=account.role or "unknown",
+        value=account.role,
         stops_publish="the token may not write to any repository" if reads else None,
         hint="make one that may write: https://huggingface.co/settings/tokens" if reads else None,
     )

@@ -55,6 +55,13 @@ class Account:
             return "repo.write" in granted
         return self.role != "read" and (owner == self.name or owner in self.orgs)
 
+    @property
+    def may_write_somewhere(self) -> bool:
+        """Whether the token is good for changing any repository."""
+        if self.role == "fineGrained":
+            return any("repo.write" in granted for granted in self.scopes.values())
+        return self.role != "read"
+
 
 def repository(repo_id: str, revision: str | None = None) -> Repository | None:
     """What is at a revision (branch, tag or commit; None is the main branch); None if there is no such repository.

@@ -12,12 +12,11 @@ from typing import Any
 import pytest
 
 from cardgen.actions.doctor import PACKAGES
-from cardgen.errors import HubError
-from cardgen.hub import account
+from cardgen.hub.look import Account
 from cardgen.registry import SpoolWriter, spool_folder
 from cardgen.settings import user_config_path
 from tests.hub_server import HubServer
-from tests.hub_server.messages import Fault
+from tests.hub_server.messages import Answer, Fault
 
 
 def values(said: Any) -> dict[tuple[str, str], Any]:
@@ -145,28 +144,27 @@ def test_a_hub_that_does_not_answer(hub: HubServer, registry: Path) -> None:
     assert "no answer in time" in found.stdout
 
 
-@pytest.mark.parametrize("answer", [None, [], {}, {"name": 3}])
-def test_an_answer_of_no_hub(answer: object) -> None:
-    """What no Hub answers is an error and no crash."""
-    with pytest.raises(HubError, match="answers what no Hub answers"):
-        account._account(answer)
-
-
-WRITES = {"entity": {"type": "user", "name": "ada"}, "permissions": ["repo.content.read", "repo.write"]}
+@pytest.mark.parametrize("answer", [b"[]", b'{"name": "ada", "auth": {"accessToken": 3}}'])
+def test_an_answer_of_no_hub(hub: HubServer, registry: Path, answer: bytes) -> None:
+    """What no Hub answers is said and no crash."""
+    hub.faults.append(Fault("GET", "whoami", times=9, answer=Answer(200, answer, {"Content-Type": "application/json"})))
+    environment = hub.environment(hub.token("ada"), registry.parent, CARDGEN_REGISTRY=str(registry))
+    command = [sys.executable, "-m", "cardgen", "doctor", "--online", "--json"]
+    found = subprocess.run(command, env=environment, check=False, capture_output=True, text=True)
+    assert found.returncode == 1
+    assert "answers what no Hub answers" in found.stdout
 
 
 @pytest.mark.parametrize(
-    ("token", "may_write"),
+    ("role", "scopes", "writes"),
     [
-        ({"role": "write"}, True),
-        ({"role": "read"}, False),
-        ({"role": "fineGrained", "fineGrained": {"scoped": [WRITES]}}, True),
-        ({"role": "fineGrained", "fineGrained": {"scoped": [{"permissions": ["repo.content.read"]}, 1, {}]}}, False),
-        ({"role": "fineGrained"}, False),
-        ({"role": 3}, None),
-        ({}, None),
+        ("write", {}, True),
+        ("read", {}, False),
+        ("fineGrained", {"ada": frozenset({"repo.content.read", "repo.write"})}, True),
+        ("fineGrained", {"ada": frozenset({"repo.content.read"})}, False),
+        ("fineGrained", {}, False),
     ],
 )
-def test_what_a_token_may_do(token: dict[str, object], may_write: bool | None) -> None:
-    """The role says it, or the rights of a fine-grained token; where the Hub says nothing usable it is not known."""
-    assert account._account({"name": "ada", "auth": {"accessToken": token}}).may_write is may_write
+def test_what_a_token_may_do(role: str, scopes: dict[str, frozenset[str]], writes: bool) -> None:
+    """The role says it, or the rights of a fine-grained token."""
+    assert Account(name="ada", orgs=(), role=role, scopes=scopes).may_write_somewhere is writes

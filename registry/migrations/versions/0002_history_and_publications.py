@@ -80,6 +80,8 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("number", name="pk_pending"),
         sa.UniqueConstraint("run_id", "repo_id", name="uq_pending_run_id_repo_id"),
     )
+    op.drop_index("ix_run_project", "run")
+    op.create_index("ix_run_project", "run", ["project", "created", "number"])
     connection = op.get_bind()
     for number in connection.execute(sa.text("SELECT number FROM run ORDER BY number")).scalars().all():
         history.rebuild(connection, number)  # they follow from the log, and are what the code that reads them says
