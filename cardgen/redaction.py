@@ -129,7 +129,7 @@ def _redact(value: Any, path: str, name: str, by_name: bool, inside: bool, place
     """`inside`: something above has a secret's name, so every text in here is one."""
     if isinstance(value, str):
         return _redact_string(value, path, name, by_name, inside, places)
-    if value is None or isinstance(value, bool | int | float | Displayed):
+    if value is None or isinstance(value, _NEVER_SECRET):
         return value
     if isinstance(value, bytes):
         text = value.decode("latin-1")
@@ -140,7 +140,7 @@ def _redact(value: Any, path: str, name: str, by_name: bool, inside: bool, place
         return value if changed is value.text else Opaque(changed)
     if isinstance(value, dict):
         return _redact_dict(value, path, by_name, inside, places)
-    if isinstance(value, list | tuple):
+    if isinstance(value, (list, tuple)):
         return _redact_sequence(value, path, name, by_name, inside, places)
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         return _redact_record(value, path, by_name, inside, places)
@@ -190,6 +190,7 @@ def _redact_dict(value: dict[Any, Any], path: str, by_name: bool, inside: bool, 
 
 
 _NUMBERS = (float, int)
+_NEVER_SECRET = (bool, int, float, Displayed)
 
 
 @functools.lru_cache(maxsize=4096)

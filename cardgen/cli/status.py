@@ -24,7 +24,8 @@ def status(everything: bool, out: Output) -> None:
 
     rows = []
     with open_registry() as registry:
-        for drift in drifts(registry):
+        found = list(drifts(registry))
+        for drift in found:
             if not everything and drift.state == "as published" and not drift.outdated:
                 continue
             made = drift.publication
@@ -42,6 +43,6 @@ def status(everything: bool, out: Output) -> None:
             )
     out.listing(rows, ("repo_id", "revision", "run", "published", "state", "outdated", "reason"))
     if not rows:
-        out.hint("every published card stands as it was published")
+        out.hint("every published card stands as it was published" if found else "nothing was published from here")
     elif any(row["state"] == "edited" for row in rows):
         out.hint("bring edits back: cardgen import hf://REPO_ID; new facts go out: cardgen refresh")

@@ -46,7 +46,10 @@ class Journal:
 
     def add(self, kind: LogKind, values: Mapping[Any, Any], epoch: Any, step: Any) -> None:
         """Append an event; with a spool it is on disk when this returns."""
-        entries = {key if isinstance(key, str) else text_of(key): plain(value) for key, value in values.items()}
+        entries = {
+            key if isinstance(key, str) else text_of(key): value if type(value) is float else plain(value)
+            for key, value in values.items()
+        }
         event = LogEvent(
             seq=max(self._first, self.log[-1].seq + 1 if self.log else 0),
             kind=kind,
