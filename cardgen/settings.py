@@ -1,8 +1,8 @@
 """One frozen `Settings`: argument > environment > user configuration > default.
 
 The user's configuration is `config.toml` in the user's configuration folder (`cardgen` below it), with the keys
-`registry`, `project`, `mode`, `samples`, and the table `check`. Configuration in a project folder comes with code of
-strangers and may not choose a registry: only `cardgen check` reads it, and only to be stricter.
+`registry`, `project`, `mode`, `samples`, and the tables `check` and `facts`. Configuration in a project folder comes
+with code of strangers and may not choose a registry: only `cardgen check` reads it, and only to be stricter.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ ENVIRONMENT: dict[str, str] = {
 
 _ON = {"1", "true", "yes", "on"}
 _OFF = {"0", "false", "no", "off"}
-_KEYS = {"registry", "project", "mode", "samples", "check"}
+_KEYS = {"registry", "project", "mode", "samples", "check", "facts"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -110,6 +110,15 @@ def load_settings(
         samples=True if chosen_samples is None else _boolean(chosen_samples, samples_source),
         hosts=True if chosen_hosts is None else _boolean(chosen_hosts, hosts_source),
     )
+
+
+def user_facts() -> Any:
+    """The table `facts` of the user's configuration: what is so of each new run, such as its licence.
+
+    Raises:
+        SettingsError: the configuration cannot be read.
+    """
+    return _user_config().get("facts", {})
 
 
 def user_check() -> Any:

@@ -87,6 +87,9 @@ def settings_page() -> str:
         "`config.toml` in the user's configuration folder (`~/.config/cardgen` on Linux), with any of these keys:\n\n"
         '```toml\nregistry = "/home/me/cards.db"\nproject = "rerankers"\nmode = "normal"    # or offline, disabled\n'
         "samples = true     # false stores no rows of any data set\n```\n\n"
+        "the table `facts`, which says what is so of each run that is recorded; what you say of a run goes\n"
+        "before it:\n\n"
+        '```toml\n[facts]\nlicense = "apache-2.0"\nlanguage = ["en"]\n```\n\n'
         "and the table `check`, see [the checks](checks.md).\n"
         "\n## Default registry\n\n"
         "`registry.db` in the user's data folder (`~/.local/share/cardgen` on Linux).\n"

@@ -20,14 +20,15 @@ Change = dict[str, Value | None]
 class Notes:
     """Words by section, of which the last count, and facts in the order in which they were said."""
 
-    def __init__(self) -> None:
-        """Start with none."""
+    def __init__(self, configured: Mapping[str, Value | None]) -> None:
+        """Start with what the configuration says of each run: a person's facts go before it."""
+        self._configured = dict(configured)
         self._words: dict[str, str] = {}
         self._changes: list[Change] = []
         self._facts: dict[str, Value] = {}
 
     def __bool__(self) -> bool:
-        return bool(self._words or self._changes)
+        return bool(self._words or self._changes or self._configured)
 
     def add(self, section: str, words: str) -> None:
         """Keep words for a section.
@@ -54,7 +55,8 @@ class Notes:
 
     def over(self, run: Run) -> Run:
         """The run with these facts over it, as it will be read."""
-        return corrections.apply(run, self._facts) if self._facts else run
+        facts = corrections.combine(corrections.combine({}, self._configured), self._facts)
+        return corrections.apply(run, facts) if facts else run
 
     def keep(self, options: Options, run_id: str, name: str, folder: Path, *, reachable: bool) -> None:
         """Put facts and words into the registry; what it does not take is said, and words are kept in files.
@@ -68,10 +70,11 @@ class Notes:
         """
         words, self._words = self._words, {}
         changes, self._changes = self._changes, []
+        configured, self._configured = self._configured, {}
         reason = "the registry is not there"
         if reachable:
             try:
-                changes, words, reason = _store(options.settings.registry, run_id, changes, words)
+                changes, words, reason = _store(options.settings.registry, run_id, configured, changes, words)
             except Exception as error:  # any driver may fail in any way
                 reason = str(error)
         where = ["--registry", options.location.url] if options.registry_given else []
@@ -88,9 +91,9 @@ class Notes:
 
 
 def _store(
-    registry_url: str, run_id: str, changes: list[Change], words: dict[str, str]
+    registry_url: str, run_id: str, configured: Change, changes: list[Change], words: dict[str, str]
 ) -> tuple[list[Change], dict[str, str], str]:
-    """Set the facts, then fill the sections; what cannot be kept, and why."""
+    """Set the facts, then fill the sections; what cannot be kept, and why. What was said before stays."""
     from cardgen.actions.edit import fill_section
     from cardgen.errors import SettingsError
     from cardgen.registry import Registry
@@ -99,6 +102,9 @@ def _store(
     left: dict[str, str] = {}
     reason = ""
     with Registry(registry_url) as registry:
+        if configured:
+            said = registry.human_facts(run_id)
+            changes = [{name: value for name, value in configured.items() if name not in said}, *changes]
         for facts in changes:
             try:
                 registry.set_facts(run_id, facts)

@@ -6,13 +6,15 @@ import os
 import shlex
 import threading
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
+from cardgen import corrections
+from cardgen.corrections import Value
 from cardgen.errors import RecordingError, SettingsError
 from cardgen.identity import is_run_id, new_run_id
 from cardgen.registry.location import Location, parse_location
-from cardgen.settings import Settings, load_settings
+from cardgen.settings import Settings, load_settings, user_config_path, user_facts
 from cardgen.tracking.publishing import check_wish
 
 MAX_LENGTH = 200
@@ -36,6 +38,8 @@ class Options:
     """Whether `autolog` made the hook: it records trainings and, unlike the others, nothing without one."""
     publish: tuple[str, dict[str, Any]] | None = None
     """Where the run is published when it has ended, and how."""
+    facts: Mapping[str, Value | None] = field(default_factory=dict)
+    """What the user's configuration says of each run; what a person says of the run goes before it."""
 
     @property
     def enabled(self) -> bool:
@@ -83,7 +87,15 @@ def make_options(
         registry_given=registry is not None,
         automatic=automatic,
         publish=check_wish(publish, publish_options),
+        facts=_configured(),
     )
+
+
+def _configured() -> dict[str, Value | None]:
+    facts = user_facts()
+    if not isinstance(facts, dict) or "name" in facts:
+        raise SettingsError(f"facts in {user_config_path()} cannot be right", hint='write [facts] and license = "mit"')
+    return corrections.check(facts)
 
 
 def next_run_id(options: Options) -> tuple[str, bool]:

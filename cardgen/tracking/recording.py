@@ -64,7 +64,7 @@ class Recording:
         self._facts = Facts(options, run_id, self.problems)
         self._results = Results(self._facts)
         self.saves = Saves(self._results, self._hashed)
-        self.notes = Notes()
+        self.notes = Notes(options.facts)
         self._journal = Journal(options, self._facts, self.problems, lambda: self.finish())
         self._lineage = lineage.Lineage(options)
         self._model: weakref.ReferenceType[Any] | None = None

@@ -11,7 +11,9 @@ import pytest
 
 import cardgen
 from cardgen.cli import main
+from cardgen.errors import SettingsError
 from cardgen.registry import Registry
+from cardgen.settings import user_config_path
 from tests.tracking import tiny
 
 Open = Callable[[], Registry]
@@ -80,3 +82,22 @@ def test_disabled_notes_do_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPat
         run.note("nonsense", "x")
     run.note("bias", "x")
     assert not Path(os.environ["CARDGEN_REGISTRY"]).exists()
+
+
+def test_the_configuration_says_what_is_so_of_each_run(tmp_path: Path, open_registry: Open) -> None:
+    """Its facts go before what is recorded, and a person's before them, said before or after."""
+    path = user_config_path()
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text('[facts]\nlicense = "mit"\nlanguage = ["nl"]\ntask = "searching"\n')
+    trainer = tiny.st_trainer(tmp_path)
+    with cardgen.track(trainer, name="told") as run:
+        trainer.train()
+        run.set(license="apache-2.0")
+    model = open_registry().run("told").model
+    assert (model.license, model.language, model.task) == ("apache-2.0", ("nl",), "searching")
+    path.write_text('[facts]\nname = "x"\n')
+    with pytest.raises(SettingsError, match="facts in"):
+        cardgen.CardCallback()
+    path.write_text('[facts]\nlicence = "x"\n')
+    with pytest.raises(SettingsError, match="no fact 'licence'"):
+        cardgen.CardCallback()

@@ -48,7 +48,7 @@ with cardgen.track(three := trainer("three"), name="three") as run:
 print("done", done.url, done.publication.weights)
 
 # a bare callback leaves it waiting
-four = trainer("four", callbacks=[cardgen.CardCallback(name="four", publish="ada/one")])
+four = trainer("four", args={"learning_rate": 0.01}, callbacks=[cardgen.CardCallback(name="four", publish="ada/one")])
 four.train()
 four.model.save_pretrained(str(folder / "final-four"))
 """
