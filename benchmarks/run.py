@@ -21,12 +21,13 @@ def parts(*, with_peers: bool) -> list[Part]:
     """Every measurement, cheapest first."""
     import growth
     import parsing
+    import publishing
     import rendering
     import startup
     import writing
 
     found: list[Part] = [startup.measure, writing.measure, growth.measure, lambda _: parsing.measure()]
-    found.append(rendering.measure)
+    found += [rendering.measure, publishing.measure]
     if with_peers:
         import peers
 
