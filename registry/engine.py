@@ -14,11 +14,11 @@ import stat
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 from urllib.parse import quote
 
 import sqlalchemy as sa
-from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.dialects import sqlite
 from sqlalchemy.pool import QueuePool
 
 from cardgen.errors import MissingExtra, NotARegistry, RegistryNotFound, RegistryReadOnly, SettingsError
@@ -26,6 +26,9 @@ from cardgen.registry import filesystem, lockfile
 from cardgen.registry.faults import translated
 from cardgen.registry.location import Location
 from cardgen.registry.spool import make_private_folder
+
+if TYPE_CHECKING:
+    from sqlalchemy.dialects import postgresql
 
 BUSY_SECONDS = 10.0
 CONNECT_SECONDS = 10
@@ -125,7 +128,11 @@ class Database:
 
     def insert(self, table: sa.Table) -> sqlite.Insert | postgresql.Insert:
         """An INSERT of this engine's own kind, which knows ON CONFLICT."""
-        return sqlite.insert(table) if self.is_sqlite else postgresql.insert(table)
+        if self.is_sqlite:
+            return sqlite.insert(table)
+        from sqlalchemy.dialects import postgresql  # takes a while to load, and most registries are files
+
+        return postgresql.insert(table)
 
     def contains(self, text: sa.ColumnElement[str], part: str) -> sa.ColumnElement[bool]:
         """Whether `part` stands in `text`: no pattern, so nothing in it needs escaping."""

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
-from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.dialects import sqlite
 
 from cardgen.errors import DocumentError
 from cardgen.registry.codec import decode_value
 from cardgen.registry.figures import Figures, figures
 from cardgen.registry.tables import history, key, log_event
+
+if TYPE_CHECKING:
+    from sqlalchemy.dialects import postgresql
 
 LOG = "log"
 """The kind under which the names of logs are numbered."""
@@ -103,4 +106,8 @@ def _numbered(connection: sa.Connection, names: Sequence[str]) -> dict[str, int]
 
 
 def _insert(dialect: str, table: sa.Table) -> sqlite.Insert | postgresql.Insert:
-    return sqlite.insert(table) if dialect == "sqlite" else postgresql.insert(table)
+    if dialect == "sqlite":
+        return sqlite.insert(table)
+    from sqlalchemy.dialects import postgresql
+
+    return postgresql.insert(table)

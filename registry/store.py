@@ -9,13 +9,14 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import functools
 import logging
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import EllipsisType, TracebackType
-from typing import Any, Literal, Unpack, cast, overload
+from typing import TYPE_CHECKING, Any, Literal, Unpack, cast, overload
 
 import sqlalchemy as sa
 
@@ -28,18 +29,20 @@ from cardgen.registry.engine import BUSY_SECONDS, Database
 from cardgen.registry.events import event_row
 from cardgen.registry.events import put as put_events
 from cardgen.registry.folding import DAMAGED_SUFFIX, Folder, is_recorded
-from cardgen.registry.ingesting import Ingested, ingest
 from cardgen.registry.keys import KeyUse
 from cardgen.registry.location import parse_location
 from cardgen.registry.pages import Asked, Filters, Page
-from cardgen.registry.publications import Publications
 from cardgen.registry.query import RunRow, RunState
 from cardgen.registry.schema import ensure_schema, stored_revision
 from cardgen.registry.spool import SUFFIX
 from cardgen.registry.tables import document, fact, log_event, metadata, run
 from cardgen.registry.texts import CardText
-from cardgen.registry.verifying import Progress, Verification, Verifier
 from cardgen.settings import load_settings
+
+if TYPE_CHECKING:
+    from cardgen.registry.ingesting import Ingested
+    from cardgen.registry.publications import Publications
+    from cardgen.registry.verifying import Progress, Verification
 
 logger = logging.getLogger("cardgen.registry")
 
@@ -97,7 +100,6 @@ class Registry:
         self._database = Database(self._location, mode=mode, create=create, busy_seconds=busy_seconds)
         self._keys: writing.Keys = {}
         self._folder = Folder(self._database, self._keys)
-        self.publications = Publications(self._database)
         try:
             ensure_schema(self._database, create=create)
             if mode == "write" and fold:
@@ -105,6 +107,13 @@ class Registry:
         except BaseException:
             self.close()
             raise
+
+    @functools.cached_property
+    def publications(self) -> Publications:
+        """What was published where, and what waits for it."""
+        from cardgen.registry.publications import Publications
+
+        return Publications(self._database)
 
     def __repr__(self) -> str:
         return f"Registry({self.url!r}, mode={self.mode!r})"
@@ -260,6 +269,8 @@ class Registry:
             RegistryError: the registry cannot be written.
         """
         paths = [Path(os.path.abspath(place)) for place in places]
+        from cardgen.registry.ingesting import ingest
+
         return list(ingest(self._database, self._folder, paths))
 
     def verify(self, *, repair: bool = False, progress: Progress | None = None) -> Verification:
@@ -271,6 +282,8 @@ class Registry:
         Raises:
             RegistryError: the registry cannot be read or, with `repair`, not be written.
         """
+        from cardgen.registry.verifying import Verifier
+
         return Verifier(self._database, self._folder, repair=repair, progress=progress).verify()
 
     def save_card_text(
