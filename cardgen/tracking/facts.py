@@ -164,6 +164,7 @@ class Facts:
         with self.lock:
             before, after, started = self._arguments_before, self._run.hyperparameters, now()
             changed = changed_arguments(before.values, after.values) if before and after else {}
+            changed.pop("logging_dir", None)  # transformers 4 puts the time into its default
             self._began = time.monotonic()
             self._evaluation_seconds = 0.0
             segment = Segment(index=self.next_segment, started=started, start_step=step, changed=changed)

@@ -186,7 +186,8 @@ def test_killed_trainings_go_on(tmp_path: Path) -> None:
     """
     done = subprocess.run(
         [sys.executable, "-c", LIFE, str(tmp_path)],
-        cwd=Path(__file__).parents[2],
+        cwd=tmp_path,  # not in a repository: a commit in the meantime would be another state of the code
+        env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])},
         capture_output=True,
         text=True,
         timeout=240,
@@ -204,6 +205,7 @@ def test_killed_trainings_go_on(tmp_path: Path) -> None:
     parts = [(segment.start_step, segment.end_step) for segment in resumed.segments]
     assert parts == [(0, 3), (2, 5)], done.stderr
     assert resumed.status == "finished"
+    assert resumed.segments[1].changed == {}
     assert [len(run.segments) for run in runs["job"]] == [2, 1, 1], done.stderr
     restarted, other_seed, second = runs["job"]
     assert [run.status for run in runs["job"]] == ["finished", "running", "finished"]
