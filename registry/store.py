@@ -12,11 +12,11 @@ import dataclasses
 import functools
 import logging
 import os
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import EllipsisType, TracebackType
-from typing import TYPE_CHECKING, Any, Literal, Unpack, cast, overload
+from typing import TYPE_CHECKING, Any, Literal, cast
 
 import sqlalchemy as sa
 
@@ -24,15 +24,13 @@ from cardgen import corrections
 from cardgen.corrections import Value
 from cardgen.errors import CardgenError, DocumentError, EditConflict, RegistryBusy, RunNotFound
 from cardgen.record import LogEvent, Model, Run
-from cardgen.registry import facts, filesystem, keys, listing, query, texts, writing
+from cardgen.registry import filesystem, query, texts, writing
 from cardgen.registry.engine import BUSY_SECONDS, Database
 from cardgen.registry.events import event_row
 from cardgen.registry.events import put as put_events
 from cardgen.registry.folding import DAMAGED_SUFFIX, Folder, is_recorded
-from cardgen.registry.keys import KeyUse
 from cardgen.registry.location import parse_location
-from cardgen.registry.pages import Asked, Filters, Page
-from cardgen.registry.query import RunRow, RunState
+from cardgen.registry.reading import Readable
 from cardgen.registry.schema import ensure_schema, stored_revision
 from cardgen.registry.spool import SUFFIX
 from cardgen.registry.tables import document, fact, log_event, metadata, run
@@ -71,7 +69,7 @@ class RegistryStatus:
     network: str | None = None
 
 
-class Registry:
+class Registry(Readable):
     """A registry, open until `close` or the end of a `with` block. `url` is where, without a password."""
 
     def __init__(
@@ -341,153 +339,7 @@ class Registry:
                     (self._location.spool_folder / (found.id + suffix)).unlink()
         return removed
 
-    # Reading
-
-    def run(self, reference: str) -> Run:
-        """The run of this id or name, or whose id or name alone starts or ends so, or the `latest`.
-
-        `latest` is the newest finished run that was recorded, not imported.
-
-        Raises:
-            RunNotFound: there is none.
-            AmbiguousRun: there are several.
-            DocumentError: its document cannot be decoded.
-        """
-        with self._database.read() as connection:
-            return query.stored_run(connection, query.find(connection, reference))
-
-    def log(self, run_id: str) -> list[LogEvent]:
-        """The log of a run, in order; `run_id` may be any reference that `run` takes, and raises as that."""
-        with self._database.read() as connection:
-            return query.events(connection, query.find(connection, run_id).number)
-
-    def recorded(self, reference: str) -> Run:
-        """The run as it was recorded, without what people set; raises as `run` does."""
-        with self._database.read() as connection:
-            return query.recorded_run(connection, query.find(connection, reference))
-
-    def human_facts(self, reference: str) -> dict[str, Value]:
-        """What people set of a run, by field; raises as `run` does."""
-        with self._database.read() as connection:
-            return facts.of(connection, query.find(connection, reference).number)
-
-    def is_deleted(self, run_id: str) -> bool:
-        """Whether there was a run of this id that somebody hid or purged: what is recorded under it is not shown."""
-        with self._database.read() as connection:
-            return query.is_hidden(connection, run_id) or writing.is_purged(connection, run_id)
-
-    def having(self, kind: str, name: str, text: str, *, limit: int = 100) -> list[str]:
-        """The ids of the newest runs with a fact of this text, such as `run`, `weights`, SHA256 (see `rows.facts`)."""
-        with self._database.read() as connection:
-            return query.having(connection, kind, name, text, limit)
-
-    def state(self, run_id: str) -> RunState:
-        """Status, heartbeat and counts of a run; `run_id` may be any reference that `run` takes."""
-        with self._database.read() as connection:
-            return query.state(self._database, connection, query.find(connection, run_id).number)
-
-    def card_text(self, run_id: str | None, target: str) -> CardText | None:
-        """The pair of a run at a place; without a run the newest one there, of whichever run. None if there is none."""
-        with self._database.read() as connection:
-            return texts.find(connection, run_id, target)
-
-    def runs(
-        self,
-        query: str = "",
-        *,
-        order_by: str = "-created",
-        limit: int | None = None,
-        after: str | None = None,
-        **filters: Unpack[Filters],
-    ) -> Page[Run]:
-        """The runs that a query finds, whole.
-
-        Args:
-            query: in the language of docs/queries.md: `metrics.ndcg@10 > 0.88 and loss ~ ranking nli`. Empty is all.
-            order_by: any key, with `-` descending; what lacks it comes last, equals are in the order of saving.
-            limit: at most so many.
-            after: the `next` of the page before, asked with the same query and order.
-            filters: `project`, `group`, `status`, `since`, see `cardgen.registry.pages.Filters`.
-
-        Returns:
-            a list with `next`, the cursor of the following page, None at the end.
-
-        Raises:
-            QueryError: a query, key, filter, limit or cursor that cannot be right; `position` is its character.
-            DocumentError: a document cannot be decoded; `listing` does not need it.
-        """
-        return listing.runs(self._database, Asked(query, filters, order_by, limit, after))
-
-    @overload
-    def listing(
-        self,
-        query: str = "",
-        *,
-        columns: None = None,
-        order_by: str = "-created",
-        limit: int | None = None,
-        after: str | None = None,
-        **filters: Unpack[Filters],
-    ) -> Page[RunRow]: ...
-
-    @overload
-    def listing(
-        self,
-        query: str = "",
-        *,
-        columns: Sequence[str],
-        order_by: str = "-created",
-        limit: int | None = None,
-        after: str | None = None,
-        **filters: Unpack[Filters],
-    ) -> Page[dict[str, Any]]: ...
-
-    def listing(
-        self,
-        query: str = "",
-        *,
-        columns: Sequence[str] | None = None,
-        order_by: str = "-created",
-        limit: int | None = None,
-        after: str | None = None,
-        **filters: Unpack[Filters],
-    ) -> Page[RunRow] | Page[dict[str, Any]]:
-        """What `runs` finds, without reading the documents: rows, or with `columns` the values of any keys.
-
-        With `columns` each row is a dictionary with `id` and these keys. None is a missing value, a tuple several; a
-        number that is only known as it was displayed is a `Displayed`.
-        """
-        asked = Asked(query, filters, order_by, limit, after)
-        if columns is None:
-            return listing.run_rows(self._database, asked)
-        return listing.shown(self._database, asked, columns)
-
-    def iterate(
-        self,
-        query: str = "",
-        *,
-        columns: Sequence[str],
-        order_by: str = "-created",
-        after: str | None = None,
-        **filters: Unpack[Filters],
-    ) -> Iterator[dict[str, Any]]:
-        """What `listing` with `columns` finds, however much, read page after page while it is asked for."""
-        return listing.stream(self._database, Asked(query, filters, order_by, after=after), columns)
-
-    def key_uses(self, prefix: str = "") -> list[KeyUse]:
-        """The keys that can be asked and begin so, with what their values are and how many runs have them."""
-        with self._database.read() as connection:
-            return keys.used(connection, prefix)
-
-    def key_names(self, prefix: str = "") -> list[str]:
-        """The keys that begin so, without a look at the runs: for a shell that completes."""
-        with self._database.read() as connection:
-            return keys.names(connection, prefix)
-
-    def key_values(self, key: str, prefix: str = "", *, limit: int = 100) -> list[str]:
-        """The texts of a key that begin so, as a query takes them; QueryError if there is no such key."""
-        with self._database.read() as connection:
-            return keys.values(connection, key, prefix, limit)
+    # Looking after it
 
     def status(self) -> RegistryStatus:
         """What this registry is and holds."""

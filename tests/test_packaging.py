@@ -145,7 +145,8 @@ def test_the_wheel_works_beside_a_users_own_names(installed: Path, tmp_path: Pat
     (tmp_path / "script.py").write_text(SCRIPT)
 
     def run(*command: str) -> str:
-        done = subprocess.run([str(installed), *command], cwd=tmp_path, capture_output=True, text=True)
+        command = (str(installed), "-E", *command)  # a PYTHONPATH would put a checkout before the wheel
+        done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
         assert done.returncode == 0, done.stderr
         return done.stdout
 
