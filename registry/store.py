@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import functools
+import itertools
 import logging
 import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -43,6 +44,9 @@ if TYPE_CHECKING:
     from cardgen.registry.verifying import Progress, Verification
 
 logger = logging.getLogger("cardgen.registry")
+
+SAVED_AT_ONCE = 100
+"""Runs that `save_all` stores in one transaction: other writers wait for a tenth of a second."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -147,16 +151,35 @@ class Registry(Readable):
         """
         prepared = writing.prepare(self._database, self._keys, run)
         with self._database.write() as connection:
-            row = writing.stored_row(self._database, connection, run.id)
-            if seq is not None and row is None and writing.is_purged(connection, run.id):
-                raise RunNotFound(run.id, hint="it was purged")
-            if seq is not None and row is not None and seq <= row.folded:
-                return query.stored_run(connection, query.Found(row.number, row.id, row.name))
-            stored = writing.put_run(self._database, connection, prepared, folded=seq, heartbeat=writing.now())
-            if seq is None and row is not None and row.deleted is not None:
-                _set(connection, row.number, deleted=None)
-                writing.note(connection, "restore", stored.id, stored.name)
-        return stored
+            if seq is not None:
+                row = writing.stored_row(self._database, connection, run.id)
+                if row is None and writing.is_purged(connection, run.id):
+                    raise RunNotFound(run.id, hint="it was purged")
+                if row is not None and seq <= row.folded:
+                    return query.stored_run(connection, query.Found(row.number, row.id, row.name))
+            return writing.put_run(self._database, connection, prepared, folded=seq, heartbeat=writing.now())
+
+    def save_all(self, runs: Iterable[Run]) -> int:
+        """Store many runs, each as `save` does, in transactions of `SAVED_AT_ONCE`: several times as fast.
+
+        Returns:
+            how many there were.
+
+        Raises:
+            DocumentError, SettingsError: as `save` does; the runs of earlier transactions are stored then.
+        """
+        count = 0
+        iterator = iter(runs)
+        while some := list(itertools.islice(iterator, SAVED_AT_ONCE)):
+            prepared = [writing.prepare(self._database, self._keys, one) for one in some]
+            with self._database.write() as connection:
+                if not self._database.is_sqlite:
+                    for run_id in sorted(one.run.id for one in prepared):  # two that save alike do not wait crosswise
+                        writing.stored_row(self._database, connection, run_id)
+                for one in prepared:
+                    writing.put_run(self._database, connection, one, folded=None, heartbeat=writing.now())
+            count += len(some)
+        return count
 
     def set_facts(self, reference: str, changes: Mapping[str, Value | None]) -> Run:
         """Say what a person knows better of a run, field by field; None takes back what was said.

@@ -19,7 +19,7 @@ import sqlalchemy as sa
 
 from cardgen import corrections
 from cardgen.corrections import Value
-from cardgen.errors import DocumentError, RegistryError, SettingsError
+from cardgen.errors import DocumentError, SettingsError
 from cardgen.identity import is_run_id, speakable
 from cardgen.record import Run
 from cardgen.registry import facts, rows
@@ -119,43 +119,68 @@ def put_run(
 ) -> Run:
     """Insert or replace a run: row, document and facts. What people set goes before what is given.
 
+    Without `folded`, the number of a spool entry, a hidden run is shown again.
+
     Returns:
         the run as it is read from now on, with the name it has here.
     """
     given = prepared.run
-    asked = rows.usable_name(given)
-    columns: dict[str, Any] = {}
-    human: dict[str, Value] = {}
-    earlier: Run | None = None
     row = stored_row(database, connection, given.id)
     if row is None:
-        number, name = _insert(database, connection, given, asked, folded, heartbeat)
-        row = stored_row(database, connection, given.id)
-        if row is None or row.number != number:
-            raise RegistryError(f"run {given.id} could not be stored")
-        note(connection, "create", given.id, name, None if name == asked else f"asked for {asked}")
-    else:
-        human = facts.of(connection, row.number)
-        earlier = _recorded(connection, row.number) if human or folded is not None else None
-        if earlier is not None and folded is not None:
-            given = joined(earlier, given)
-            asked = rows.usable_name(given)
-        name = row.name
-        if asked not in (row.name, row.asked_name):
-            columns["asked_name"] = asked
-            if "name" not in human:
-                name = free_name(connection, given.id, asked, row.number)
-                note(connection, "rename", given.id, name, f"was {row.name}")
+        return _create(database, connection, prepared, folded=folded, heartbeat=heartbeat)
+    asked = rows.usable_name(given)
+    human = facts.of(connection, row.number)
+    earlier = _recorded(connection, row.number) if human or folded is not None else None
+    if earlier is not None and folded is not None:
+        given = joined(earlier, given)
+        asked = rows.usable_name(given)
+    columns: dict[str, Any] = {}
+    name = row.name
+    if asked not in (row.name, row.asked_name):
+        columns["asked_name"] = asked
+        if "name" not in human:
+            name = free_name(connection, given.id, asked, row.number)
+            note(connection, "rename", given.id, name, f"was {row.name}")
     recorded = dataclasses.replace(given, name=name)
     if human and earlier is not None:
         recorded = corrections.without(recorded, human, earlier)
     if folded is not None:
         columns["folded"] = max(folded, row.folded)
+    elif row.deleted is not None:
+        columns["deleted"] = None
+        note(connection, "restore", given.id, name)
     columns["heartbeat"] = max(heartbeat, row.heartbeat or 0)
     as_prepared = given is prepared.run and not human
     text = prepared.text if as_prepared and name == given.name else encode_run(recorded)
     searched = prepared.facts if as_prepared else None
     return _write(database, connection, row.number, recorded, human, text, searched, columns)
+
+
+def _create(
+    database: Database, connection: sa.Connection, prepared: Prepared, *, folded: int | None, heartbeat: int
+) -> Run:
+    """Insert a run that was not there a moment ago."""
+    given = prepared.run
+    asked = rows.usable_name(given)
+    name = asked if asked != LATEST else _next_name(connection, given.id, asked)
+    insert = database.insert(run).on_conflict_do_nothing().returning(run.c.number)
+    while True:
+        # Another process may take the name, or store this very run, at any moment: the unique columns decide.
+        recorded = given if name == given.name else dataclasses.replace(given, name=name)
+        columns = {**rows.run_columns(recorded), "id": given.id, "name": name, "asked_name": asked, "revision": 1}
+        columns.update(folded=-1 if folded is None else folded, heartbeat=heartbeat)
+        number = connection.execute(insert, columns).scalar_one_or_none()
+        if number is not None:
+            break
+        if stored_row(database, connection, given.id) is not None:
+            return put_run(database, connection, prepared, folded=folded, heartbeat=heartbeat)
+        name = _next_name(connection, given.id, asked)
+    note(connection, "create", given.id, name, None if name == asked else f"asked for {asked}")
+    text = prepared.text if recorded is given else encode_run(recorded)
+    connection.execute(document.insert(), {"run": number, "text": text})
+    if prepared.facts:
+        connection.execute(fact.insert(), [{"run": number, **item} for item in prepared.facts])
+    return recorded
 
 
 def put_facts(
@@ -214,8 +239,9 @@ def _write(
     shown = corrections.apply(recorded, human)
     columns = {**rows.run_columns(shown), "name": shown.name, "revision": run.c.revision + 1, **columns}
     connection.execute(run.update().where(run.c.number == number).values(**columns))
-    insert = database.insert(document).values(run=number, text=text)
-    connection.execute(insert.on_conflict_do_update(index_elements=[document.c.run], set_={"text": text}))
+    insert = database.insert(document)
+    insert = insert.on_conflict_do_update(index_elements=[document.c.run], set_={"text": insert.excluded.text})
+    connection.execute(insert, {"run": number, "text": text})
     if searched is None:
         values = rows.facts(shown)
         searched = _fact_rows(values, _numbers(database, connection, {(item.kind, item.name) for item in values}))
@@ -231,25 +257,6 @@ def _recorded(connection: sa.Connection, number: int) -> Run | None:
         return decode_run(connection.execute(sa.select(document.c.text).where(document.c.run == number)).scalar_one())
     except DocumentError:
         return None
-
-
-def _insert(
-    database: Database, connection: sa.Connection, given: Run, asked: str, folded: int | None, heartbeat: int
-) -> tuple[int, str]:
-    columns = rows.run_columns(given)
-    columns.update(id=given.id, asked_name=asked, revision=0, folded=-1 if folded is None else folded)
-    columns["heartbeat"] = heartbeat
-    name = asked if asked != LATEST else _next_name(connection, given.id, asked)
-    while True:
-        # Another process may take the name, or store this very run, at any moment: the unique columns decide.
-        insert = database.insert(run).values(name=name, **columns).on_conflict_do_nothing().returning(run.c.number)
-        number = connection.execute(insert).scalar_one_or_none()
-        if number is not None:
-            return int(number), name
-        row = stored_row(database, connection, given.id)
-        if row is not None:
-            return row.number, row.name
-        name = _next_name(connection, given.id, asked)
 
 
 def free_name(connection: sa.Connection, run_id: str, asked: str, number: int) -> str:
@@ -278,9 +285,8 @@ def note(
     connection: sa.Connection, action: str, run_id: str | None, name: str | None, detail: str | None = None
 ) -> None:
     """Append to the audit who did what when; without a run it was done to the whole registry."""
-    connection.execute(
-        audit.insert().values(at=now(), actor=_actor(), action=action, run_id=run_id, name=name, detail=detail)
-    )
+    entry = {"at": now(), "actor": _actor(), "action": action, "run_id": run_id, "name": name, "detail": detail}
+    connection.execute(audit.insert(), entry)
 
 
 def is_purged(connection: sa.Connection, run_id: str) -> bool:

@@ -72,6 +72,30 @@ def rows(registry: Registry) -> Callable[[sa.Select[Any]], list[Any]]:
     return fetch
 
 
+def test_many_runs_are_saved_at_once_as_one_by_one(registry: Registry, make_run: MakeRun) -> None:
+    """Names are made unique, a known run is replaced, a hidden one is shown again, and the order is that of saving."""
+    known, hidden = registry.save(make_run(name="known")), registry.save(make_run(name="hidden"))
+    registry.delete("hidden")
+    new = [make_run(name="same", created=known.created) for _ in range(150)]
+    runs = [*new, dataclasses.replace(known, project="mine"), hidden]
+    assert registry.save_all(iter(runs)) == 152
+    assert registry.run("known").project == "mine"
+    assert registry.run("hidden") == hidden
+    assert [row.name for row in registry.listing("same", order_by="project")] == [
+        "same", *(f"same-{number}" for number in range(2, 151))
+    ]  # fmt: skip
+    assert registry.run("same-150") == dataclasses.replace(new[-1], name="same-150")
+
+
+def test_of_many_runs_those_before_a_bad_one_stay(registry: Registry, make_run: MakeRun) -> None:
+    """What a transaction has stored stays; the transaction of a run that cannot be stored stores nothing."""
+    runs = [make_run(name=f"run-{number}") for number in range(250)]
+    runs[220] = dataclasses.replace(runs[220], id="no id")
+    with pytest.raises(SettingsError):
+        registry.save_all(runs)
+    assert registry.status().runs == 200
+
+
 @given(data=st.data())
 @settings(
     max_examples=20,
