@@ -6,13 +6,16 @@ so that all are measured with the same ones.
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import subprocess
 import sys
 import sysconfig
+import tempfile
 import venv
 from pathlib import Path
+from typing import Any
 
 HERE = Path(__file__).parent
 FOLDER = HERE / ".venv-peers"
@@ -59,3 +62,19 @@ def environ(folder: Path) -> dict[str, str]:
         "OMP_NUM_THREADS": "1",
         "PYTHONPATH": str(HERE.parent),
     }
+
+
+def measured(script: str, *arguments: str) -> dict[str, Any]:
+    """What a script of this folder prints as its last line, run with the tools in an empty folder.
+
+    Raises:
+        RuntimeError: it failed.
+    """
+    with tempfile.TemporaryDirectory(prefix="cardgen-bench-") as folder:
+        command = [str(PYTHON), str(HERE / script), *arguments]
+        done = subprocess.run(
+            command, cwd=folder, env=environ(Path(folder)), capture_output=True, text=True, check=False
+        )
+    if done.returncode:
+        raise RuntimeError(f"{script} {' '.join(arguments)} ended with {done.returncode}: {done.stderr[-500:]}")
+    return dict(json.loads(done.stdout.splitlines()[-1]))

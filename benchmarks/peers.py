@@ -6,15 +6,13 @@ loop are the least of the rounds: whatever else the machine does only adds to th
 
 from __future__ import annotations
 
-import json
 import statistics
-import subprocess
 import sys
-import tempfile
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
-from environment import FOLDER, HERE, PYTHON, environ, install
+import asking
+from environment import FOLDER, PYTHON, install, measured
 from timing import Result, compared, medians, process
 
 Costs = dict[str, dict[str, list[float]]]
@@ -23,13 +21,14 @@ Costs = dict[str, dict[str, list[float]]]
 
 def parts(rounds: int = 7) -> list[Callable[[Path], Iterator[Result]]]:
     """The measurements that need another tool, each of them one: if it fails, the others still tell theirs."""
-    return [_ready(start_up), _ready(lambda: training(rounds)), _ready(lambda: log_events(rounds))]
+    found: list[Callable[[Path], Iterator[Result]]] = [lambda _: start_up(), lambda _: training(rounds)]
+    return [_ready(part) for part in (*found, lambda _: log_events(rounds), asking.against_mlflow)]
 
 
-def _ready(part: Callable[[], Iterator[Result]]) -> Callable[[Path], Iterator[Result]]:
-    def measure(_: Path) -> Iterator[Result]:
+def _ready(part: Callable[[Path], Iterator[Result]]) -> Callable[[Path], Iterator[Result]]:
+    def measure(folder: Path) -> Iterator[Result]:
         install()
-        yield from part()
+        yield from part(folder)
 
     return measure
 
@@ -79,18 +78,9 @@ def _run(what: str, tools: Sequence[str], rounds: int) -> Costs:
     costs: Costs = {tool: {} for tool in tools}
     for _ in range(rounds):
         for tool in tools:
-            with tempfile.TemporaryDirectory(prefix="cardgen-bench-") as folder:
-                for cost, figure in _measured(what, tool, Path(folder)).items():
-                    costs[tool].setdefault(cost, []).append(figure)
+            for cost, figure in measured("training.py", what, tool).items():
+                costs[tool].setdefault(cost, []).append(float(figure))
     return costs
-
-
-def _measured(what: str, tool: str, folder: Path) -> Mapping[str, float]:
-    command = [str(PYTHON), str(HERE / "training.py"), what, tool]
-    done = subprocess.run(command, cwd=folder, env=environ(folder), capture_output=True, text=True, check=False)
-    if done.returncode:
-        raise RuntimeError(f"{tool} ended with {done.returncode}: {done.stderr[-500:]}")
-    return {str(name): float(figure) for name, figure in json.loads(done.stdout.splitlines()[-1]).items()}
 
 
 def _median(costs: Costs, tool: str, cost: str) -> float:

@@ -19,6 +19,7 @@ Part = Callable[[Path], Iterator[Result]]
 
 def parts(*, with_peers: bool) -> list[Part]:
     """Every measurement, cheapest first."""
+    import asking
     import growth
     import parsing
     import publishing
@@ -27,7 +28,7 @@ def parts(*, with_peers: bool) -> list[Part]:
     import writing
 
     found: list[Part] = [startup.measure, writing.measure, growth.measure, lambda _: parsing.measure()]
-    found += [rendering.measure, publishing.measure]
+    found += [rendering.measure, publishing.measure, asking.grown]
     if with_peers:
         import peers
 
