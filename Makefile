@@ -4,7 +4,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 STAMP := .venv/.installed
 WORKERS ?= 2
-VERSIONS ?= 4.1.0 5.1.2 5.7.0 6.2.0
+VERSIONS ?= 4.1.0 5.1.2 5.7.0 6.2.0 hub-0.36.2 hub-1.33.0
 
 .DEFAULT_GOAL := help
 .PHONY: help install demo test test-matrix lint bench docs
@@ -20,7 +20,7 @@ demo: $(STAMP) ## train a tiny model, record it, show its card
 test: $(STAMP) ## run all tests, with coverage
 	$(BIN)/pytest -n $(WORKERS) --cov --cov-report=term:skip-covered
 
-test-matrix: ## run the tests that record with older versions of sentence-transformers (VERSIONS="4.1.0 …")
+test-matrix: ## record and publish with older versions of sentence-transformers and of the Hub's client (VERSIONS="4.1.0 hub-0.36.2 …")
 	$(PYTHON) -m tests.matrix $(VERSIONS) -- -n $(WORKERS)
 
 lint: $(STAMP) ## style, format and types

@@ -20,7 +20,7 @@ from typing import Any, Protocol
 
 from cardgen.errors import HubUnreachable
 from cardgen.hub.problems import host, is_transient, is_unavailable, no_answer, unavailable
-from cardgen.hub.session import WatchedFile, install, on_interrupt, plain_transfer, watched_stream
+from cardgen.hub.session import WatchedFile, install, on_interrupt, plain_transfer, rewound, watched_stream
 
 COMMIT = re.compile(r"/api/models/[^?]+/commit/[^/?]+(?:\?.*)?$")
 """The address of a request that makes a commit."""
@@ -144,12 +144,19 @@ class Connection:
             if not self._is_none(method, url, response):
                 return response
             wait = self._asked(response) or self.backoff(tried)
-            if method == "PUT" or (once and response.status_code != 429):  # who is told to wait was not served
+            if once and not (response.status_code == 429 and self._may_repeat(method, request)):
                 return response
             if tried >= self.policy.tries:
                 raise unavailable(response.status_code)
             response.close()
             self.pause(wait, str(unavailable(response.status_code)))
+
+    def _may_repeat(self, method: str, request: Any) -> bool:
+        """Whether a request that was told to wait can be sent again: it was not served, and its bytes are here.
+
+        Those of files the client sends again by itself, but not 0.36 in this case.
+        """
+        return method != "PUT" or rewound(request)
 
     def _is_none(self, method: str, url: str, response: Any) -> bool:
         """Whether an answer only says that there is none now."""
@@ -187,7 +194,7 @@ class Connection:
         """Let the bytes of a file end where the deadline is, or where the user stops it."""
         if hasattr(request, "stream"):  # httpx
             request.stream = watched_stream(request.stream, self.left)
-        elif hasattr(request.body, "read"):
+        elif hasattr(request.body, "read") and not isinstance(request.body, WatchedFile):
             request.body = WatchedFile(request.body, self.left)
 
 

@@ -48,14 +48,28 @@ class WatchedFile:
     def __init__(self, file: Any, check: Callable[[], object]) -> None:
         self._file = file
         self._check = check
+        self._start = file.tell()
 
     def read(self, size: int = -1) -> Any:
         """The next piece."""
         self._check()
         return self._file.read(size)
 
+    def rewind(self) -> None:
+        """Go back to where it began."""
+        self._file.seek(self._start)
+
     def __getattr__(self, name: str) -> Any:
         return getattr(self._file, name)
+
+
+def rewound(request: Any) -> bool:
+    """Take the body of a request of requests back to its beginning; False for one that cannot be."""
+    body = getattr(request, "body", None)
+    if not isinstance(body, WatchedFile):
+        return False
+    body.rewind()
+    return True
 
 
 @contextlib.contextmanager

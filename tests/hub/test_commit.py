@@ -293,19 +293,13 @@ def test_passing_faults_are_got_over(server: HubServer, client: Client, ada: str
     method, path = REQUESTS[request_name]
     server.faults.append(Fault(method, path, **PASSING[kind]))  # type: ignore[arg-type]
     hopeless = kind == "nonsense after" and request_name not in ("commit", "bytes", "verify")
-    if hopeless or (kind == "429" and request_name == "bytes" and not _tries_again_after_429()):
+    if hopeless:
         with pytest.raises(HubError):
             client.call(send, "ada/model", FILES, repo.head.oid, token=ada)
         assert len(repo.commits) == 1
     done = client.call(send, "ada/model", FILES, repo.refs["main"], token=ada)
     assert (done.oid, done.changed, len(repo.commits)) == (repo.head.oid, True, 2)
     assert set(FILES) <= set(repo.head.files)
-
-
-def _tries_again_after_429() -> bool:
-    import huggingface_hub
-
-    return not huggingface_hub.__version__.startswith("0.")
 
 
 LASTING = {

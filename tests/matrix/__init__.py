@@ -1,1 +1,2 @@
-"""The tests that touch sentence-transformers, with several versions of it, each in an environment of its own."""
+"""The tests that touch sentence-transformers or the Hub's client, with several versions of them, each in an
+environment of its own."""

@@ -15,13 +15,22 @@ from xml.etree import ElementTree
 
 ROOT = Path(__file__).parents[2]
 ENVIRONMENTS = ROOT / ".venv-matrix"
-ROOMS = ("tests/live", "tests/tracking", "tests/capture", "tests/hub")
+PUBLISHING = (
+    "tests/hub",
+    "tests/actions/test_publish.py",
+    "tests/actions/test_publish_card.py",
+    "tests/actions/test_publish_faults.py",
+    "tests/actions/test_release.py",
+    "tests/actions/test_sources.py",
+    "tests/cli/test_cli_publish.py",
+)
+RECORDING = ("tests/live", "tests/tracking", "tests/capture")
 TOOLS = ("pytest", "pytest-xdist", "hypothesis")
 
 
 def main(arguments: list[str]) -> int:
     """Run each version, whatever became of those before it."""
-    from tests.matrix.pins import PINS
+    from tests.matrix.pins import PINS, is_client
 
     split = arguments.index("--") if "--" in arguments else len(arguments)
     versions, options = arguments[:split] or list(PINS), arguments[split + 1 :]
@@ -30,14 +39,14 @@ def main(arguments: list[str]) -> int:
         return 2
     lines, failed = [], False
     for version in versions:
-        print(f"\n== sentence-transformers {version}", flush=True)
+        print(f"\n== {'' if is_client(version) else 'sentence-transformers '}{version}", flush=True)
         try:
             python = environment(version)
         except subprocess.CalledProcessError as error:
             lines.append(f"{version:10} no environment: pip ended with {error.returncode}")
             failed = True
             continue
-        passed, line = run(python, options)
+        passed, line = run(python, options, PUBLISHING if is_client(version) else (*RECORDING, *PUBLISHING))
         lines.append(f"{version:10} {line}")
         failed |= not passed
     print("\n" + "\n".join(lines))
@@ -50,7 +59,7 @@ def environment(version: str) -> Path:
     Raises:
         CalledProcessError: pip failed.
     """
-    from tests.matrix.pins import constraints
+    from tests.matrix.pins import constraints, is_client
 
     folder = ENVIRONMENTS / version
     python, stamp = folder / "bin" / "python", folder / ".installed"
@@ -62,19 +71,21 @@ def environment(version: str) -> Path:
     limits.write_text(pins, "utf-8")
     pip = [str(python), "-m", "pip", "--disable-pip-version-check", "install", "-qq", "-c", str(limits)]
     # torch first: the other packages then find the version that the constraints choose
-    for packages in (["torch"], ["-e", f"{ROOT}[train]", *TOOLS]):
+    steps = [["-e", str(ROOT), *TOOLS]] if is_client(version) else [["torch"], ["-e", f"{ROOT}[train]", *TOOLS]]
+    for packages in steps:
         subprocess.run([*pip, *packages], cwd=folder, check=True)
     stamp.write_text(pins, "utf-8")
     return python
 
 
-def run(python: Path, options: list[str]) -> tuple[bool, str]:
-    """Run the tests; whether all passed, and their numbers with the reasons for skipping."""
+def run(python: Path, options: list[str], rooms: tuple[str, ...]) -> tuple[bool, str]:
+    """Run the tests, of these rooms unless options name some; whether all passed, their numbers and why some did not
+    run."""
     with tempfile.TemporaryDirectory() as folder:
         report = Path(folder) / "report.xml"
         command = [str(python), "-m", "pytest", "-q", "-p", "no:cacheprovider", f"--junitxml={report}", *options]
-        rooms = [] if any(option.startswith("tests/") for option in options) else ROOMS
-        code = subprocess.run([*command, *rooms], cwd=ROOT, check=False).returncode
+        chosen = () if any(option.startswith("tests/") for option in options) else rooms
+        code = subprocess.run([*command, *chosen], cwd=ROOT, check=False).returncode
         if not report.exists():
             return False, f"pytest ended with {code}"
         return code == 0, _summary(report)
