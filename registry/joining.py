@@ -20,7 +20,8 @@ def joined(stored: Run, given: Run) -> Run:
     earlier = [segment for segment in stored.segments if segment.started not in known]
     if earlier and given.segments:
         given = _with_earlier_part(stored, earlier, given)
-    evaluations = [e for e in stored.evaluations if made_later(e) and e not in given.evaluations]
+    there = {repr(evaluation) for evaluation in given.evaluations}  # as texts, for NaN is not equal to itself
+    evaluations = [e for e in stored.evaluations if made_later(e) and repr(e) not in there]
     paths = {point.path for point in given.checkpoints}
     same = {(point.path, point.weights) for point in given.checkpoints}
     checkpoints = [

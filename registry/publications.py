@@ -59,6 +59,10 @@ class Pending:
     at: dt.datetime
 
 
+_NEWEST_FIRST = (publication.c.at.desc(), publication.c.number.desc())
+"""By time: what came from another registry has a greater number than what was published from here before."""
+
+
 class Publications:
     """The publications of a registry."""
 
@@ -131,12 +135,12 @@ class Publications:
             publication.c.weights.is_not(None),
         )
         with self._database.read() as connection:
-            row = connection.execute(select.order_by(publication.c.number.desc()).limit(1)).first()
+            row = connection.execute(select.order_by(*_NEWEST_FIRST).limit(1)).first()
         return None if row is None else _publication(row)
 
     def all(self, run_id: str | None = None) -> list[Publication]:
         """The publications, of one run or of all, the newest first."""
-        select = sa.select(publication).order_by(publication.c.number.desc())
+        select = sa.select(publication).order_by(*_NEWEST_FIRST)
         if run_id is not None:
             select = select.where(publication.c.run_id == run_id)
         with self._database.read() as connection:

@@ -34,6 +34,9 @@ LATEST = "latest"
 TARGET_LIMIT = 2000
 """Characters of the place where a card stands."""
 
+DECISIONS = ("delete", "restore", "purge")
+"""What the audit calls that a run is hidden, shown again, or removed for good."""
+
 DETAIL_LIMIT = 2000
 """Characters of what the audit says of an action."""
 
@@ -176,6 +179,8 @@ def _create(
             return put_run(database, connection, prepared, folded=folded, heartbeat=heartbeat)
         name = _next_name(connection, given.id, asked)
     note(connection, "create", given.id, name, None if name == asked else f"asked for {asked}")
+    if is_purged(connection, given.id):
+        note(connection, "restore", given.id, name)
     text = prepared.text if recorded is given else encode_run(recorded)
     connection.execute(document.insert(), {"run": number, "text": text})
     if prepared.facts:
@@ -290,10 +295,12 @@ def note(
 
 
 def is_purged(connection: sa.Connection, run_id: str) -> bool:
-    """Whether the last that happened to a run was that it was purged."""
+    """Whether the last that was decided about a run was that it is purged."""
     if not is_run_id(run_id):
         return False
-    last = sa.select(audit.c.action).where(audit.c.run_id == run_id).order_by(audit.c.number.desc()).limit(1)
+    decided = sa.select(audit.c.action).where(audit.c.run_id == run_id, audit.c.action.in_(DECISIONS))
+    # by time: what came from another registry has a greater number than what was done here before
+    last = decided.order_by(audit.c.at.desc(), audit.c.number.desc()).limit(1)
     return connection.execute(last).scalar_one_or_none() == "purge"
 
 

@@ -358,6 +358,12 @@ def test_a_purged_run_does_not_come_back(registry: Registry, url: str, make_run:
     with pytest.raises(RunNotFound):
         registry.run(run.id)
     assert registry.save(run) == run
+    assert registry.delete(run.id, purge=True) == run
+    assert registry.save(run) == run
+    again = SpoolWriter(spool_folder(url), run.id)
+    again.snapshot(run)
+    again.close()
+    assert registry.fold(again.path) == 2
 
 
 def test_a_hidden_run_stays_hidden(registry: Registry, url: str, make_run: MakeRun) -> None:

@@ -67,6 +67,19 @@ def test_a_part_that_was_recorded_alone_is_joined() -> None:
     assert run.problems == ("one",)
 
 
+def test_a_result_that_is_no_number_is_joined_once() -> None:
+    """NaN is not equal to itself, and yet the same result."""
+    stored, given = (
+        dataclasses.replace(
+            FIRST, evaluations=(Evaluation(evaluator="E", metrics={"ndcg": float("nan")}, weights="w", at=START),)
+        )
+        for _ in range(2)
+    )
+    assert joined(stored, given) is given
+    without = dataclasses.replace(given, evaluations=())
+    assert joined(stored, joined(stored, without)).evaluations == stored.evaluations
+
+
 def test_a_recorder_keeps_its_word() -> None:
     """A document that knows all segments stands as it is, with what was evaluated elsewhere."""
     given = dataclasses.replace(FIRST, evaluations=FIRST.evaluations[:1], checkpoints=FIRST.checkpoints[:1], tags=())

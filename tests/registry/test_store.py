@@ -306,6 +306,9 @@ def test_purging_removes(registry: Registry, make_run: MakeRun, make_events: Mak
     assert registry.save(make_run(name="mine")).name == "mine"
     actions = rows(sa.select(audit.c.action, audit.c.run_id, audit.c.name).order_by(audit.c.number))
     assert [action for action, run_id, _ in actions if run_id == stored.id] == ["create", "delete", "purge"]
+    registry.save(stored)
+    actions = rows(sa.select(audit.c.action).where(audit.c.run_id == stored.id).order_by(audit.c.number))
+    assert [action for (action,) in actions][3:] == ["create", "restore"]
     assert rows(sa.select(audit.c.actor).limit(1))[0][0].count("@") == 1
 
 
