@@ -13,6 +13,7 @@
     │   └── EditConflict             4                 an edited text cannot be kept
     ├── RegistryError                   the registry cannot be used
     │   ├── RegistryNotFound         3                 nothing is there (readers never create one)
+    │   ├── RegistryNotEmpty         4                 something is there already, where nothing may be
     │   ├── NotARegistry                               a file or database of somebody else, or damaged
     │   ├── SchemaTooNew, SchemaTooOld                 written by another version of cardgen
     │   ├── RegistryReadOnly, RegistryFull, RegistryBusy, RegistryUnreachable
@@ -169,6 +170,12 @@ class RegistryNotFound(RegistryError):
     """There is no registry at this place; reading never creates one."""
 
     exit_code = 3
+
+
+class RegistryNotEmpty(RegistryError):
+    """There is something already where a whole registry is to be put."""
+
+    exit_code = 4
 
 
 class NotARegistry(RegistryError):

@@ -8,6 +8,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from cardgen.registry.backing import Backup, back_up_registry
+    from cardgen.registry.copying import Copied, copy_registry
     from cardgen.registry.ingesting import Ingested
     from cardgen.registry.keys import KeyUse
     from cardgen.registry.pages import Page
@@ -18,6 +20,8 @@ if TYPE_CHECKING:
     from cardgen.registry.verifying import Finding, Verification
 
 __all__ = [
+    "Backup",
+    "Copied",
     "Finding",
     "Ingested",
     "KeyUse",
@@ -28,11 +32,15 @@ __all__ = [
     "RunState",
     "SpoolWriter",
     "Verification",
+    "back_up_registry",
+    "copy_registry",
     "spool_folder",
     "upgrade_registry",
 ]
 
 _HOMES = {
+    "Backup": "backing",
+    "Copied": "copying",
     "Finding": "verifying",
     "Ingested": "ingesting",
     "KeyUse": "keys",
@@ -43,6 +51,8 @@ _HOMES = {
     "RunState": "query",
     "SpoolWriter": "spool",
     "Verification": "verifying",
+    "back_up_registry": "backing",
+    "copy_registry": "copying",
     "spool_folder": "spool",
     "upgrade_registry": "schema",
 }

@@ -44,6 +44,24 @@ def translated(location: Location) -> Iterator[None]:
         if known is None:
             raise
         raise known from None
+    except Exception as error:
+        # From the driver itself, which some statements go to directly; it is not imported where it is not used.
+        known = _translate(error, location) if _is_psycopg(error) else None
+        if known is None:
+            raise
+        raise known from None
+
+
+def is_refused_value(error: Exception) -> bool:
+    """Whether a database refuses a value or a row, because of what it is."""
+    orig = error.orig if isinstance(error, DBAPIError) else error
+    if not isinstance(orig, sqlite3.Error) and not _is_psycopg(orig):
+        return False
+    return bool({"IntegrityError", "DataError"} & {kind.__name__ for kind in type(orig).__mro__})
+
+
+def _is_psycopg(error: BaseException | None) -> bool:
+    return type(error).__module__.partition(".")[0] == "psycopg"
 
 
 def _translate(error: BaseException | None, location: Location) -> RegistryError | None:
@@ -69,6 +87,8 @@ def _from_sqlite(error: sqlite3.Error, location: Location) -> RegistryError | No
         return NotARegistry(
             f"{place} is no SQLite database, or is damaged", hint="name another file, or restore a backup of it"
         )
+    if str(error).startswith("Could not decode"):
+        return NotARegistry(f"{place} is damaged: it has text that is none", hint="restore a backup of it")
     if str(error).startswith(_MISSING):
         return NotARegistry(f"{place} is damaged, or no registry: {error}", hint="restore a backup of it")
     if name.startswith("SQLITE_IOERR"):

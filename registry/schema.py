@@ -9,10 +9,10 @@ Nothing of somebody else is taken for a registry: other tables, views or trigger
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import os
 import re
-import sqlite3
 import time
 from pathlib import Path
 from typing import Any
@@ -21,7 +21,6 @@ import sqlalchemy as sa
 
 from cardgen.errors import NotARegistry, RegistryBusy, RegistryNotFound, SchemaTooNew, SchemaTooOld
 from cardgen.registry.engine import Database
-from cardgen.registry.faults import translated
 from cardgen.registry.location import parse_location
 from cardgen.registry.tables import metadata, version
 from cardgen.settings import load_settings
@@ -48,19 +47,10 @@ def ensure_schema(database: Database, *, create: bool) -> None:
         SchemaTooNew, SchemaTooOld: another version of cardgen wrote it.
         RegistryBusy: it needs an upgrade while runs are being recorded.
     """
-    with database.read() as connection:
-        found = _revision(database, connection)
-    if found is None and database.mode == "write" and create:
+    found = stored_revision(database)
+    if found is None and create and database.mode == "write":
         found = _create(database)
-    if found is None:
-        raise RegistryNotFound(
-            f"{_place(database)} holds no registry yet", hint="make one: cardgen registry init, or record a run"
-        )
-    if found != REVISION and _order(found, database) > _order(REVISION, database):
-        raise SchemaTooNew(
-            f"the registry {_place(database)} has schema {found}, this cardgen knows up to {REVISION}",
-            hint="upgrade cardgen: pip install --upgrade cardgen",
-        )
+    found = _known(database, found)
     if found != REVISION:
         if database.mode == "read" or not database.is_sqlite:
             raise SchemaTooOld(
@@ -96,6 +86,30 @@ def upgrade_registry(url: str | os.PathLike[str] | None = None) -> tuple[str, st
         database.close()
 
 
+def known_revision(database: Database) -> str:
+    """The revision of a registry that this cardgen wrote, or an older one.
+
+    Raises:
+        RegistryNotFound: nothing is there.
+        NotARegistry: it belongs to somebody else, or parts are missing.
+        SchemaTooNew: a newer cardgen wrote it.
+    """
+    return _known(database, stored_revision(database))
+
+
+def _known(database: Database, found: str | None) -> str:
+    if found is None:
+        raise RegistryNotFound(
+            f"{_place(database)} holds no registry yet", hint="make one: cardgen registry init, or record a run"
+        )
+    if found != REVISION and _order(found, database) > _order(REVISION, database):
+        raise SchemaTooNew(
+            f"the registry {_place(database)} has schema {found}, this cardgen knows up to {REVISION}",
+            hint="upgrade cardgen: pip install --upgrade cardgen",
+        )
+    return found
+
+
 def stored_revision(database: Database) -> str | None:
     """The revision of the registry, None for an empty database."""
     with database.read() as connection:
@@ -119,7 +133,7 @@ def upgrade(database: Database) -> None:
                 hint="try again when the run has ended",
             )
         if database.location.path is not None:
-            _back_up(database, database.location.path, found)
+            _back_up(database, database.location.path)
         from alembic import command
         from alembic.config import Config
 
@@ -127,6 +141,16 @@ def upgrade(database: Database) -> None:
         config.set_main_option("script_location", SCRIPTS)
         config.attributes["connection"] = connection
         command.upgrade(config, REVISION)
+
+
+def lock_whole(database: Database, connection: sa.Connection) -> None:
+    """Keep everybody else from writing the registry until the transaction ends.
+
+    Raises:
+        SchemaTooNew: the registry was upgraded since it was opened.
+    """
+    _lock(database, connection)
+    _check_unchanged(database, connection)
 
 
 def _check_unchanged(database: Database, connection: sa.Connection) -> None:
@@ -206,17 +230,15 @@ def _is_recording(connection: sa.Connection) -> bool:
     return bool(connection.execute(now, {"since": time.time_ns() // 1000 - _ACTIVE_MICROSECONDS}).scalar_one())
 
 
-def _back_up(database: Database, path: Path, revision: str) -> None:
-    target = path.with_name(f"{path.name}.before-{int(revision) + 1:04d}")
-    os.close(os.open(target, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
-    with translated(database.location):
-        source = sqlite3.connect(f"file:{path}?mode=ro", uri=True)
-        copy = sqlite3.connect(target)
-        try:
-            source.backup(copy)
-        finally:
-            copy.close()
-            source.close()
+def _back_up(database: Database, path: Path) -> None:
+    """Keep a copy of a file as it is, while this process holds its lock; a damaged one, too."""
+    from cardgen.registry.backing import copy_file
+    from cardgen.registry.beside import made_beside
+
+    older = Database(database.location, mode="read", create=False)
+    target = path.with_name(f"{path.name}.before-{REVISION}")
+    with contextlib.closing(older), made_beside(target, replace=True) as part:
+        copy_file(older, part, check=False)
 
 
 def _place(database: Database) -> Any:

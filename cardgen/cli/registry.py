@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
+import functools
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 import click
 
+from cardgen.cli import backup
 from cardgen.cli.options import chosen_registry, listing_options, open_registry, registry_option, view_options
 from cardgen.cli.output import Output
-
-if TYPE_CHECKING:
-    from cardgen.registry.verifying import Progress
+from cardgen.cli.progress import moving_bar
 
 FINDING_COLUMNS = ("kind", "run", "problem", "repaired")
 SPOOL_COLUMNS = ("name", "state", "entries", "path", "error")
@@ -29,7 +26,12 @@ def registry() -> None:
       cardgen registry init
       cardgen registry status
       cardgen registry verify --repair
+      cardgen registry backup cards-2026-10-01.db
     """
+
+
+registry.add_command(backup.backup)
+registry.add_command(backup.copy)
 
 
 @registry.command()
@@ -110,7 +112,8 @@ def verify(out: Output, repair: bool) -> None:
     from cardgen.registry import Registry
 
     mode: Literal["read", "write"] = "write" if repair else "read"
-    with Registry(chosen_registry(), mode=mode, create=False, fold=False) as opened, _progress(out) as progress:
+    with Registry(chosen_registry(), mode=mode, create=False, fold=False) as opened, moving_bar(out) as bar:
+        progress = None if bar is None else functools.partial(bar, "runs")
         found = opened.verify(repair=repair, progress=progress)
     if out.format == "json":
         out.json({"whole": found.whole, **{name: getattr(found, name) for name in found.__dataclass_fields__}})
@@ -152,18 +155,3 @@ def ingest(out: Output, places: tuple[Path, ...]) -> None:
     out.hint(f"{len(found)} spools, {sum(spool.entries for spool in found)} entries were new, {failed} failed")
     if failed:
         click.get_current_context().exit(1)
-
-
-@contextmanager
-def _progress(out: Output) -> Iterator[Progress | None]:
-    """A moving bar on stderr, if that is a terminal."""
-    if out.quiet or not sys.stderr.isatty():
-        yield None
-        return
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
-
-    columns = (TextColumn("runs"), BarColumn(), MofNCompleteColumn())
-    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task("", total=None)
-        yield lambda done, total: bar.update(task, completed=done, total=total)

@@ -134,3 +134,46 @@ def test_ingest_makes_a_registry(call: Any, tmp_path: Path, new_run: Any) -> Non
     writer.close()
     assert call("--registry", path, "registry", "ingest", "-q").text == "offline\n"
     assert "offline" in call("--registry", path, "runs", "show", "offline").text
+
+
+def test_backup_and_restore(call: Any, registry: Path, tmp_path: Path) -> None:
+    """The path is the output, counts are a hint, and the file is the registry; it is replaced on request only."""
+    target = tmp_path / "backup.db"
+    said = call("registry", "backup", target)
+    assert (said.code, said.text) == (0, f"{target}\n")
+    assert "3 runs and 1 log events" in said.err
+    assert "whole" in said.err
+    assert call("registry", "backup", target).code == 4
+    said = call("registry", "backup", target, "--force", "--json")
+    found = json.loads(said.out)
+    assert (found["runs"], found["rows"]["run"], found["path"], found["unfolded"]) == (3, 3, str(target), [])
+    registry.write_bytes(target.read_bytes())
+    assert json.loads(call("registry", "verify", "--json").out)["whole"]
+    assert call("runs", "list", "-q").text.count("\n") == 3
+
+
+def test_a_backup_names_what_is_not_in_it(call: Any, registry: Path, tmp_path: Path) -> None:
+    """A spool that cannot be folded is a hint for a person and a fact for a script; the backup is made."""
+    folder = spool_folder(registry)
+    folder.mkdir()
+    (folder / "x.jsonl").write_text("no spool\n")
+    said = call("registry", "backup", tmp_path / "1.db")
+    assert said.code == 0
+    assert f"not in it: {folder / 'x.jsonl'}" in said.err
+    [left] = json.loads(call("registry", "backup", tmp_path / "2.db", "--json").out)["unfolded"]
+    assert left["path"] == str(folder / "x.jsonl")
+
+
+def test_copy(call: Any, registry: Path, tmp_path: Path) -> None:
+    """To a new place; what is there already is a conflict, and what is not there is not found."""
+    target = tmp_path / "copy.db"
+    said = call("registry", "copy", registry, target)
+    assert (said.code, said.text) == (0, f"sqlite:///{target}\n")
+    assert "compared" in said.err
+    said = call("registry", "copy", registry, target)
+    assert said.code == 4
+    assert "merge" in said.err
+    said = call("registry", "copy", target, tmp_path / "again.db", "--json")
+    found = json.loads(said.out)
+    assert (found["runs"], found["events"], len(found["digests"])) == (3, 1, len(found["rows"]))
+    assert call("registry", "copy", tmp_path / "none.db", tmp_path / "x.db").code == 3
