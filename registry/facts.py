@@ -1,4 +1,7 @@
-"""What people know better than the record: kept apart from it, and put over it whenever a run is read."""
+"""What people know better than the record: kept apart from it, and put over it whenever a run is read.
+
+A fact that was taken back leaves a row without a value: when it was taken back must be known where two registries meet.
+"""
 
 from __future__ import annotations
 
@@ -31,33 +34,36 @@ def of_many(connection: sa.Connection, numbers: Iterable[int]) -> dict[int, dict
     for start in range(0, len(wanted), _STATEMENT_LIMIT):
         query = sa.select(human_fact).where(human_fact.c.run.in_(wanted[start : start + _STATEMENT_LIMIT]))
         for row in connection.execute(query.order_by(human_fact.c.field)):
-            found.setdefault(row.run, {})[row.field] = _decoded(row.field, row.value)
+            value = _decoded(row.field, row.value)
+            if value is not None:
+                found.setdefault(row.run, {})[row.field] = value
     return found
 
 
 def put(connection: sa.Connection, number: int, facts: Mapping[str, Value], *, at: int) -> None:
     """Make these the facts that people set of a run; those that stay as they are keep their time."""
     there = of(connection, number)
-    changed = [field for field, value in there.items() if facts.get(field) != value]
-    if changed:
-        connection.execute(human_fact.delete().where(human_fact.c.run == number, human_fact.c.field.in_(changed)))
+    changed = [field for field in {**there, **facts} if there.get(field) != facts.get(field)]
+    if not changed:
+        return
+    rows = sa.and_(human_fact.c.run == number, human_fact.c.field.in_(changed))
+    times = {
+        row.field: row.at for row in connection.execute(sa.select(human_fact.c.field, human_fact.c.at).where(rows))
+    }
+    connection.execute(human_fact.delete().where(rows))
     new = [
-        {"run": number, "field": field, "value": encode_value(value), "at": at}
-        for field, value in facts.items()
-        if there.get(field) != value
+        # Later than what it takes the place of, also where a clock was turned back.
+        {"field": field, "value": encode_value(facts.get(field)), "at": max(at, times.get(field, at - 1) + 1)}
+        for field in changed
     ]
-    if new:
-        connection.execute(human_fact.insert(), new)
+    connection.execute(human_fact.insert(), [{"run": number, **row} for row in new])
 
 
-def _decoded(field: str, text: str) -> Value:
+def _decoded(field: str, text: str) -> Value | None:
     try:
-        value = corrections.check({field: decode_value(text)})[field]
+        return corrections.check({field: decode_value(text)})[field]
     except SettingsError as error:
         raise DocumentError(
             f"the fact {field!r:.100} that somebody set cannot be read: {error}",
             hint="it may be of a newer cardgen: pip install --upgrade cardgen",
         ) from error
-    if value is None:
-        raise DocumentError(f"the fact {field!r:.100} that somebody set is empty")
-    return value

@@ -13,10 +13,10 @@ from typing import Any
 import sqlalchemy as sa
 
 from cardgen.errors import RunNotFound
-from cardgen.registry import rows, writing
+from cardgen.registry import rows, versions, writing
 from cardgen.registry.codec import decode_value, encode_value
 from cardgen.registry.engine import Database
-from cardgen.registry.tables import model_version, pending, publication
+from cardgen.registry.tables import pending, publication
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,6 +80,7 @@ class Publications:
         """
         at = writing.now()
         with self._database.write() as connection:
+            versions.lock(self._database, connection, made.repo_id)
             same = sa.select(publication).where(
                 publication.c.repo_id == made.repo_id,
                 publication.c.endpoint == made.endpoint,
@@ -89,19 +90,15 @@ class Publications:
                 return _publication(row)
             version = None
             if made.weights is not None and made.pull_request is None:
-                version = self._next_version(connection, made.repo_id)
-                connection.execute(
-                    model_version.insert().values(
-                        model=made.repo_id,
-                        version=version,
-                        run_id=made.run_id,
-                        run_name=made.run_name,
-                        weights=made.weights,
-                        step=made.step,
-                        card=made.card,
-                        commit=made.commit,
-                        at=at,
-                    )
+                _, version, at = versions.add(
+                    connection,
+                    made.repo_id,
+                    run_id=made.run_id,
+                    run_name=made.run_name,
+                    weights=made.weights,
+                    step=made.step,
+                    card=made.card,
+                    commit=made.commit,
                 )
             connection.execute(
                 publication.insert().values(
@@ -183,11 +180,6 @@ class Publications:
                 connection.execute(pending.delete().where(pending.c.number == one.number))
                 if noted:
                     writing.note(connection, "drop", one.run_id, one.run_name, one.repo_id)
-
-    @staticmethod
-    def _next_version(connection: sa.Connection, model: str) -> int:
-        last = sa.select(sa.func.max(model_version.c.version)).where(model_version.c.model == model)
-        return int(connection.execute(last).scalar_one() or 0) + 1
 
 
 def _publication(row: sa.Row[Any]) -> Publication:

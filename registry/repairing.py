@@ -6,12 +6,15 @@ import dataclasses
 
 import sqlalchemy as sa
 
+from cardgen import corrections
 from cardgen.errors import DocumentError
 from cardgen.record import Run
 from cardgen.registry import facts, history, rows, tables, writing
 from cardgen.registry.codec import decode_run
 from cardgen.registry.engine import Database
 from cardgen.registry.tables import card_text, document, fact, human_fact, log_event, run, spool
+
+_PAGE = 300
 
 
 def rebuild(database: Database, connection: sa.Connection, run_id: str) -> bool:
@@ -40,6 +43,31 @@ def rebuild(database: Database, connection: sa.Connection, run_id: str) -> bool:
     writing.put_record(database, connection, row, dataclasses.replace(recorded, name=name))
     writing.note(connection, "repair", run_id, name)
     return True
+
+
+def rebuild_all(database: Database, connection: sa.Connection) -> None:
+    """Make what follows from documents and logs anew for all runs, one after another; documents and names stay.
+
+    The rows of a run whose document, or what people set over it, cannot be read stay as they are.
+    """
+    known: writing.Keys = {}
+    last: int | None = None
+    while True:
+        pages = sa.select(run.c.number, run.c.id).order_by(run.c.number).limit(_PAGE)
+        page = connection.execute(pages if last is None else pages.where(run.c.number > last)).all()
+        for number, run_id in page:
+            recorded = _document(connection, number)
+            if recorded is None or recorded.id != run_id:
+                continue
+            try:
+                shown = corrections.apply(recorded, facts.of(connection, number))
+            except DocumentError:
+                continue
+            writing.put_rows(database, connection, number, shown, known)
+            history.rebuild(connection, number)
+        if len(page) < _PAGE:
+            return
+        last = page[-1].number
 
 
 def restore(database: Database, connection: sa.Connection, number: int) -> bool:

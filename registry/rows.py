@@ -124,6 +124,7 @@ def facts(run: Run) -> list[Fact]:
 def _values(run: Run) -> Iterator[tuple[str, Any, Any]]:
     for tag in run.tags:
         yield "run", "tags", tag
+    yield "run", "parent", run.model.parent_run
     if run.hyperparameters is not None:
         for name, value in run.hyperparameters.values.items():
             yield "params", name, "None" if value is None else value

@@ -25,7 +25,7 @@ from cardgen.registry.location import parse_location
 from cardgen.registry.tables import metadata, version
 from cardgen.settings import load_settings
 
-REVISION = "0002"
+REVISION = "0003"
 """The revision that this version of cardgen reads and writes: the last one in `migrations/versions`."""
 
 FIRST_TABLES = frozenset(
@@ -119,6 +119,8 @@ def stored_revision(database: Database) -> str | None:
 def upgrade(database: Database) -> None:
     """Bring an older registry to `REVISION`, in one transaction; a SQLite file is copied first.
 
+    The rows that follow from documents and logs are made anew, by the code that reads them.
+
     Raises:
         RegistryBusy: a run is being recorded by an older cardgen.
     """
@@ -141,6 +143,10 @@ def upgrade(database: Database) -> None:
         config.set_main_option("script_location", SCRIPTS)
         config.attributes["connection"] = connection
         command.upgrade(config, REVISION)
+        from cardgen.registry import repairing, writing
+
+        repairing.rebuild_all(database, connection)
+        writing.note(connection, "upgrade", None, None, f"{found} to {REVISION}")
 
 
 def lock_whole(database: Database, connection: sa.Connection) -> None:

@@ -6,6 +6,9 @@ can be rebuilt from the document), and its `log_event`s. `audit` says who did wh
 Numbers join the tables, ids are for people. Times are microseconds since 1970 in UTC. Text that is searched or listed
 has no NUL and no lone surrogate (see `rows.searchable`); what must be exact is ASCII-escaped tagged JSON. Text sorts by
 code point on every engine.
+
+What identifies a row in any registry is said with each table: numbers are of one registry alone. Rows of `run`, `key`,
+`fact` and `history` follow from documents and logs; where two registries know of one thing, the newer word stands.
 """
 
 from __future__ import annotations
@@ -51,9 +54,10 @@ run = sa.Table(
     sa.Column("folded", sa.BigInteger, nullable=False),
     sa.Index("ix_run_created", "created", "number"),
     sa.Index("ix_run_project", "project", "created", "number"),
+    sa.Index("ix_run_base_model", "base_model"),
 )
-"""`asked_name` is the name a run asked for, `name` the one it got; `words` is what free words search, case-folded;
-`folded` the greatest number of a spool entry that is in; `revision` counts the saves."""
+"""Identified by `id`. `asked_name` is the name a run asked for, `name` the one it got; `words` is what free words
+search, case-folded; `folded` the greatest number of a spool entry that is in; `revision` counts the saves."""
 
 document = sa.Table(
     "document",
@@ -116,7 +120,7 @@ log_event = sa.Table(
     sa.Column("values", Text, nullable=False),
     sqlite_with_rowid=False,
 )
-"""`epoch` and `values` are tagged JSON: an epoch of 1 is not one of 1.0."""
+"""Identified by the run and `seq`. `epoch` and `values` are tagged JSON: an epoch of 1 is not one of 1.0."""
 
 history = sa.Table(
     "history",
@@ -154,7 +158,8 @@ card_text = sa.Table(
     sa.Column("at", sa.BigInteger, nullable=False),
     sa.Index("ix_card_text_target", "target", "at"),
 )
-"""What a card was rendered as (`base`) and how it stands (`text`), as tagged JSON; `target` says where it stands."""
+"""What a card was rendered as (`base`) and how it stands (`text`), as tagged JSON; `target` says where it stands.
+Identified by run and target: the pair of the newest `at` is the one that stands."""
 
 human_fact = sa.Table(
     "human_fact",
@@ -165,7 +170,8 @@ human_fact = sa.Table(
     sa.Column("at", sa.BigInteger, nullable=False),
     sqlite_with_rowid=False,
 )
-"""What a person knows better than the record, as tagged JSON: it goes before what was recorded, and stays."""
+"""What a person knows better than the record, as tagged JSON: it goes before what was recorded, and stays. Identified
+by run and field: the newest `at` is what stands, and a `value` of None says that it was taken back then."""
 
 audit = sa.Table(
     "audit",
@@ -179,6 +185,8 @@ audit = sa.Table(
     sa.Column("detail", Text),
     sa.Index("ix_audit_run_id", "run_id"),
 )
+"""Who did what when. Identified by its whole content without the number; its order is that of `at`, then `number`, for
+what comes from another registry is appended later than it happened."""
 
 publication = sa.Table(
     "publication",
@@ -201,13 +209,15 @@ publication = sa.Table(
     sa.UniqueConstraint("repo_id", "endpoint", "commit"),
     sa.Index("ix_publication_run_id", "run_id"),
 )
-"""A commit of ours in a repository of the Hub; see `publications.Publication`. It stays when its run is purged."""
+"""A commit of ours in a repository of the Hub; see `publications.Publication`. It stays when its run is purged.
+Identified by `repo_id`, `endpoint` and `commit`; `version` is the number of the model's version with this commit."""
 
 model_version = sa.Table(
     "model_version",
     metadata,
     sa.Column("model", Text, primary_key=True),
     sa.Column("version", sa.BigInteger, primary_key=True, autoincrement=False),
+    sa.Column("id", Text, nullable=False, unique=True),
     sa.Column("run_id", Text, nullable=False),
     sa.Column("run_name", Text, nullable=False),
     sa.Column("weights", Text),
@@ -217,7 +227,25 @@ model_version = sa.Table(
     sa.Column("at", sa.BigInteger, nullable=False),
     sa.Index("ix_model_version_run_id", "run_id"),
 )
-"""A version of a model: a run's weights and card, under a name; publishing makes one under the repository's id."""
+"""A version of a model: a run's weights and card, under a name; publishing makes one under the repository's id.
+Identified by `id`; `version` is the number that people see, and counts the versions of the model in one registry."""
+
+model_event = sa.Table(
+    "model_event",
+    metadata,
+    sa.Column("number", Number, primary_key=True),
+    sa.Column("id", Text, nullable=False, unique=True),
+    sa.Column("at", sa.BigInteger, nullable=False),
+    sa.Column("actor", Text, nullable=False),
+    sa.Column("model", Text, nullable=False),
+    sa.Column("action", Text, nullable=False),
+    sa.Column("version_id", Text),
+    sa.Column("value", Text),
+    sa.Index("ix_model_event_model", "model", "at", "id"),
+)
+"""What was done to a model: `register` a version, `alias` one as `value`, `unalias` that, `tag` and `untag` a version
+with `value`. Only ever appended to; where aliases point and which tags there are follows from the events in the order
+of `at`, then `id`. Identified by `id`."""
 
 pending = sa.Table(
     "pending",
@@ -232,7 +260,7 @@ pending = sa.Table(
     sa.Column("at", sa.BigInteger, nullable=False),
     sa.UniqueConstraint("run_id", "repo_id"),
 )
-"""A publication that waits: the training that asked for it could not make it."""
+"""A publication that waits: the training that asked for it could not make it. Identified by run and repository."""
 
 version = sa.Table(
     "alembic_version",

@@ -247,13 +247,29 @@ def _write(
     insert = database.insert(document)
     insert = insert.on_conflict_do_update(index_elements=[document.c.run], set_={"text": insert.excluded.text})
     connection.execute(insert, {"run": number, "text": text})
-    if searched is None:
-        values = rows.facts(shown)
-        searched = _fact_rows(values, _numbers(database, connection, {(item.kind, item.name) for item in values}))
+    _put_facts(connection, number, _searched(database, connection, shown, {}) if searched is None else searched)
+    return shown
+
+
+def put_rows(database: Database, connection: sa.Connection, number: int, shown: Run, known: Keys) -> None:
+    """Make anew the rows that follow from a run as it is read; its document, name and revision stay.
+
+    `known` are numbers of keys, and gets those that were missing.
+    """
+    connection.execute(run.update().where(run.c.number == number).values(**rows.run_columns(shown)))
+    _put_facts(connection, number, _searched(database, connection, shown, known))
+
+
+def _searched(database: Database, connection: sa.Connection, shown: Run, known: Keys) -> list[dict[str, Any]]:
+    values = rows.facts(shown)
+    known.update(_numbers(database, connection, {(item.kind, item.name) for item in values} - known.keys()))
+    return _fact_rows(values, known)
+
+
+def _put_facts(connection: sa.Connection, number: int, searched: list[dict[str, Any]]) -> None:
     connection.execute(fact.delete().where(fact.c.run == number))
     if searched:
         connection.execute(fact.insert(), [{"run": number, **item} for item in searched])
-    return shown
 
 
 def _recorded(connection: sa.Connection, number: int) -> Run | None:
@@ -290,7 +306,7 @@ def note(
     connection: sa.Connection, action: str, run_id: str | None, name: str | None, detail: str | None = None
 ) -> None:
     """Append to the audit who did what when; without a run it was done to the whole registry."""
-    entry = {"at": now(), "actor": _actor(), "action": action, "run_id": run_id, "name": name, "detail": detail}
+    entry = {"at": now(), "actor": actor(), "action": action, "run_id": run_id, "name": name, "detail": detail}
     connection.execute(audit.insert(), entry)
 
 
@@ -304,6 +320,7 @@ def is_purged(connection: sa.Connection, run_id: str) -> bool:
     return connection.execute(last).scalar_one_or_none() == "purge"
 
 
-def _actor() -> str:
+def actor() -> str:
+    """Who does something here: user and machine."""
     user = os.environ.get("USER") or os.environ.get("USERNAME") or (str(os.getuid()) if hasattr(os, "getuid") else "?")
     return rows.searchable(f"{user}@{socket.gethostname()}")

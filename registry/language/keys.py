@@ -41,7 +41,7 @@ COLUMNS: Final[dict[str, Kind]] = {
 }
 """What every run has one of, or none."""
 
-RUN_FACTS: Final = ("tags", "loss", "evaluator", "job", "weights")
+RUN_FACTS: Final = ("tags", "loss", "evaluator", "job", "weights", "parent")
 """What a run may have several of."""
 
 FAMILIES: Final = ("params", "metrics", "dataset", "versions")

@@ -12,6 +12,7 @@ import sqlalchemy as sa
 from cardgen.errors import DocumentError, RegistryReadOnly, RunNotFound, SettingsError
 from cardgen.record import Dataset, Model, Run
 from cardgen.registry import Registry, SpoolWriter, spool_folder
+from cardgen.registry.codec import encode_value
 from cardgen.registry.tables import audit, card_text, document, fact, human_fact, key
 
 MakeRun = Callable[..., Run]
@@ -167,6 +168,25 @@ def test_a_reader_sets_nothing(registry: Registry, url: str, given: Run) -> None
         reader.set_facts("given", {"group": "g"})
     with pytest.raises(RunNotFound):
         registry.set_facts("nobody", {"group": "g"})
+
+
+def test_what_was_taken_back_is_remembered(registry: Registry, given: Run, fetch: Any) -> None:
+    """When a fact was taken back stays known, later than when it was set, and nobody who reads the run sees it."""
+    registry.set_facts("given", {"license": "apache-2.0", "group": "g"})
+    with registry._database.write() as connection:
+        connection.execute(human_fact.update().values(at=human_fact.c.at + 10**9))  # a clock that went wrong
+    [(set_at,)] = fetch(sa.select(human_fact.c.at).where(human_fact.c.field == "license"))
+    registry.set_facts("given", {"license": None})
+    rows = sa.select(human_fact.c.field, human_fact.c.value, human_fact.c.at)
+    assert fetch(rows.where(human_fact.c.field == "license")) == [("license", encode_value(None), set_at + 1)]
+    assert registry.human_facts("given") == {"group": "g"}
+    assert [run.group for run in registry.runs()] == ["g"]
+    assert registry.run("given").model.license == given.model.license
+    assert registry.verify().whole
+    registry.set_facts("given", {"group": None, "license": "mit"})
+    assert registry.human_facts("given") == {"license": "mit"}
+    [(again,)] = fetch(sa.select(human_fact.c.at).where(human_fact.c.field == "license"))
+    assert again > set_at + 1
 
 
 def test_purging_removes_them(registry: Registry, given: Run, fetch: Any) -> None:

@@ -14,11 +14,13 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+import sqlalchemy as sa
 
 from cardgen.errors import DocumentError, FileProblem, RunNotFound
 from cardgen.record import LogEvent, Run
 from cardgen.registry import Registry, SpoolWriter, folding, spool_folder
 from cardgen.registry.engine import Database
+from cardgen.registry.tables import audit
 
 MakeRun = Callable[..., Run]
 MakeEvents = Callable[..., list[LogEvent]]
@@ -364,6 +366,20 @@ def test_a_purged_run_does_not_come_back(registry: Registry, url: str, make_run:
     again.snapshot(run)
     again.close()
     assert registry.fold(again.path) == 2
+
+
+def test_what_was_appended_later_may_be_older(registry: Registry, make_run: MakeRun) -> None:
+    """Whether a run is purged is said by what happened last, not by what was written down last."""
+    run = registry.save(make_run())
+    registry.delete(run.id, purge=True)
+    with registry._database.write() as connection:
+        [first] = connection.execute(sa.select(audit).where(audit.c.action == "create")).all()
+        older = {**first._asdict(), "at": first.at - 1, "action": "restore"}
+        del older["number"]
+        connection.execute(audit.insert().values(**older))
+    assert registry.is_deleted(run.id)
+    registry.save(run)
+    assert not registry.is_deleted(run.id)
 
 
 def test_a_hidden_run_stays_hidden(registry: Registry, url: str, make_run: MakeRun) -> None:

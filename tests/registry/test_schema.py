@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import dataclasses
 import shutil
 import sqlite3
 import stat
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any, Literal
 
@@ -16,12 +17,13 @@ import pytest
 import sqlalchemy as sa
 
 from cardgen.errors import NotARegistry, RegistryBusy, RegistryNotFound, SchemaTooNew, SchemaTooOld
-from cardgen.record import LogEvent, Run
+from cardgen.record import Evaluation, LogEvent, Model, Run
 from cardgen.registry import Registry, migrations, schema, upgrade_registry
 from cardgen.registry.engine import Database
 from cardgen.registry.location import parse_location
+from cardgen.registry.publications import Publication
 from cardgen.registry.schema import REVISION
-from cardgen.registry.tables import metadata, version
+from cardgen.registry.tables import audit, metadata, model_event, model_version, version
 
 MakeRun = Callable[..., Run]
 
@@ -81,6 +83,17 @@ def describe(url: str) -> list[tuple[Any, ...]]:
     return sorted(rows, key=repr)
 
 
+def migrate(connection: sa.Connection, revision: str) -> None:
+    """Run the migrations, and nothing else, up to a revision."""
+    from alembic import command
+    from alembic.config import Config
+
+    config = Config()
+    config.set_main_option("script_location", schema.SCRIPTS)
+    config.attributes["connection"] = connection
+    command.upgrade(config, revision)
+
+
 @pytest.fixture
 def empty(url: str) -> str:
     """A database without tables, on either engine."""
@@ -103,16 +116,9 @@ def next_version(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[No
 
 def test_migrations_lead_to_the_tables(empty: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Running all migrations gives the schema that a new registry is made with."""
-    location = parse_location(empty)
-    database = Database(location, mode="write", create=True)
-    from alembic import command
-    from alembic.config import Config
-
+    database = Database(parse_location(empty), mode="write", create=True)
     with database.write() as connection:
-        config = Config()
-        config.set_main_option("script_location", schema.SCRIPTS)
-        config.attributes["connection"] = connection
-        command.upgrade(config, "head")
+        migrate(connection, "head")
     migrated = describe(empty)
     with database.write() as connection:
         metadata.drop_all(connection)
@@ -203,30 +209,156 @@ def test_an_older_file_is_upgraded_after_a_copy(
         assert registry.run("old") == stored
 
 
-ADDED = ("history", "publication", "model_version", "pending")
-"""Tables that the first schema lacks."""
+@pytest.fixture
+def make_older() -> Callable[[str, str], None]:
+    """Bring a registry back to an earlier revision: its rows, as far as they have a place, in the tables of then."""
+
+    def make(url: str, revision: str) -> None:
+        database = Database(parse_location(url), mode="write", create=False)
+        with database.write() as connection:
+            rows = {
+                table: [row._asdict() for row in connection.execute(table.select())]
+                for table in metadata.tables.values()
+            }
+            metadata.drop_all(connection)
+            version.drop(connection)
+            migrate(connection, revision)
+            for table in metadata.sorted_tables:
+                if not sa.inspect(connection).has_table(table.name):
+                    continue
+                older = sa.Table(table.name, sa.MetaData(), autoload_with=connection)
+                kept = [{name: row[name] for name in older.columns.keys()} for row in rows[table]]  # noqa: SIM118
+                if kept:
+                    connection.execute(older.insert(), kept)
+                if kept and [*older.primary_key.columns.keys()] == ["number"] and not database.is_sqlite:
+                    sequence = sa.func.pg_get_serial_sequence(f'"{table.name}"', "number")
+                    connection.execute(sa.select(sa.func.setval(sequence, max(row["number"] for row in kept))))
+        database.close()
+
+    return make
 
 
-def test_the_first_schema_is_upgraded_with_its_rows(url: str, make_run: MakeRun) -> None:
-    """Runs and logs stay as they are, and what later versions search by follows from them."""
+OLDER = [f"{number:04d}" for number in range(1, int(REVISION))]
+DERIVED = ("fact", "history")
+
+
+def contents(url: str, *, without: Iterable[str] = ()) -> dict[str, list[Any]]:
+    """All rows, without the audit's, and of `run` without what the upgrade may not change."""
+    with Registry(url, mode="read") as registry, registry._database.read() as connection:
+        tables = [table for name, table in metadata.tables.items() if name not in ("audit", "key", *without)]
+        return {table.name: sorted(map(tuple, connection.execute(table.select())), key=repr) for table in tables}
+
+
+@pytest.mark.parametrize("revision", OLDER)
+def test_an_older_schema_is_upgraded_with_its_rows(
+    url: str, make_run: MakeRun, make_older: Callable[[str, str], None], revision: str
+) -> None:
+    """Runs, logs and texts stay as they are, and what is searched by follows from them, as in a new registry."""
     events = [LogEvent(seq=seq, kind="train", step=seq, values={"loss": 1 / (seq + 1)}) for seq in range(5)]
+    events.append(LogEvent(seq=5, kind="train", step=5, values={"loss": float("inf")}))
+    model = Model(type="CrossEncoder", base_model="me/base", parent_run="another-run")
+    metrics = Evaluation(evaluator="IR", metrics={"map": float("-inf"), "ndcg": 0.5})
     with Registry(url) as registry:
-        stored = registry.save(make_run(status="finished"))
+        stored = registry.save(make_run(status="finished", model=model, evaluations=(metrics,)))
         registry.append(stored.id, events)
-        with registry._database.read() as connection:
-            before = connection.execute(sa.select(metadata.tables["history"])).all()
+        registry.set_facts(stored.id, {"license": "mit", "tags": ("a", "b")})
+        registry.save_card_text(stored.id, "run", base="a", text="b")
+        stored = registry.run(stored.id)
         with registry._database.write() as connection:
-            for name in ADDED:
-                metadata.tables[name].drop(connection)
-            connection.execute(version.update().values(version_num="0001"))
-    assert upgrade_registry(url) == ("0001", REVISION)
+            last = connection.execute(sa.select(audit.c.number).order_by(audit.c.number.desc()).limit(1)).scalar_one()
+    before = contents(url)
+    assert all(before[name] for name in (*DERIVED, "run", "document", "human_fact", "card_text"))
+    make_older(url, revision)
+    database = Database(parse_location(url), mode="write", create=False)
+    with database.write() as connection:  # as an older cardgen left them
+        connection.execute(metadata.tables["fact"].delete())
+        connection.execute(metadata.tables["run"].update().values(base_model=None, metric=1.0))
+    database.close()
+    assert upgrade_registry(url) == (revision, REVISION)
     assert upgrade_registry(url) == (REVISION, REVISION)
+    assert contents(url) == before
     with Registry(url) as registry:
         assert registry.run(stored.id) == stored
-        assert registry.log(stored.id) == events
+        assert repr(registry.log(stored.id)) == repr(events)
         assert registry.status().schema == REVISION
+        assert [row.id for row in registry.listing("parent = another-run and metrics.map = -inf")] == [stored.id]
+        assert registry.verify().whole
         with registry._database.read() as connection:
-            assert connection.execute(sa.select(metadata.tables["history"])).all() == before != []
+            new = connection.execute(sa.select(audit).where(audit.c.number > last)).all()
+        assert [(row.action, row.detail) for row in new] == [("upgrade", f"{revision} to {REVISION}")]
+
+
+def test_versions_of_models_get_ids_that_all_copies_share(
+    url: str, tmp_path: Path, make_run: MakeRun, make_older: Callable[[str, str], None]
+) -> None:
+    """Two copies of a registry give each version that was published one id, and one event, of who published it."""
+    with Registry(url) as registry:
+        run = registry.save(make_run(status="finished"))
+        for commit in ("a", "b", "c"):
+            made = Publication(
+                run_id=run.id,
+                run_name=run.name,
+                repo_id="me/model",
+                endpoint="https://hub",
+                revision="main",
+                commit=commit,
+                card="0",
+                weights="1",
+            )
+            registry.publications.add(made)
+        with registry._database.write() as connection:  # of one moment, as if one commit had been two
+            same = {"at": 7, "commit": "a"}
+            connection.execute(model_version.update().where(model_version.c.version > 1).values(**same))
+            [by] = {row.actor for row in connection.execute(sa.select(audit))}
+    make_older(url, "0002")
+    found = []
+    copy = str(tmp_path / "copy.db")
+    if url.endswith(".db"):
+        shutil.copy(url, copy)
+    for place in [url, copy] if url.endswith(".db") else [url]:
+        upgrade_registry(place)
+        with Registry(place) as registry, registry._database.read() as connection:
+            versions = connection.execute(sa.select(model_version).order_by(model_version.c.version)).all()
+            events = connection.execute(sa.select(model_event).order_by(model_event.c.number)).all()
+        assert [row.version for row in versions] == [1, 2, 3]
+        assert len({row.id for row in versions}) == 3
+        assert [(row.version_id, row.at, row.model, row.action, row.actor) for row in events] == [
+            (row.id, row.at, "me/model", "register", by) for row in versions
+        ]
+        found.append([(row.id, row.at) for row in (*versions, *events)])
+    assert found[0] == found[-1]
+    with Registry(url) as registry:
+        assert registry.publications.add(dataclasses.replace(made, commit="d")).version == 4
+
+
+def test_an_upgrade_goes_round_what_is_damaged(
+    url: str, make_run: MakeRun, make_older: Callable[[str, str], None]
+) -> None:
+    """A document and a person's fact that cannot be read leave the rows of their runs as they are, and stop nothing."""
+    with Registry(url) as registry:
+        runs = [
+            registry.save(make_run(name=name, tags=("nli",), status="finished"))
+            for name in ("damaged", "odd", "swapped", "whole")
+        ]
+        registry.set_facts("odd", {"license": "mit"})
+        numbers = [registry.listing(name)[0].id for name in ("damaged", "odd", "swapped", "whole")]
+    before = contents(url, without=["document", "human_fact"])
+    with Registry(url) as registry, registry._database.write() as connection:
+        of = [
+            connection.execute(sa.text("SELECT number FROM run WHERE id = :id"), {"id": id}).scalar_one()
+            for id in numbers
+        ]
+        change = sa.text("UPDATE document SET text = :text WHERE run = :run")
+        connection.execute(change, {"text": '{"run": 7}', "run": of[0]})
+        whole = connection.execute(sa.text("SELECT text FROM document WHERE run = :run"), {"run": of[3]}).scalar_one()
+        connection.execute(change, {"text": whole, "run": of[2]})
+        connection.execute(sa.text("UPDATE human_fact SET field = 'newer'"))
+    make_older(url, "0001")
+    upgrade_registry(url)
+    assert contents(url, without=["document", "human_fact"]) == before
+    with Registry(url) as registry:
+        assert registry.run("whole") == runs[3]
+        assert {finding.run for finding in registry.verify().findings} == {"damaged", "odd", "swapped"}
 
 
 @pytest.mark.usefixtures("next_version")

@@ -5,8 +5,6 @@ from __future__ import annotations
 import sqlalchemy as sa
 from alembic import op
 
-from cardgen.registry import history
-
 revision = "0002"
 down_revision = "0001"
 branch_labels = None
@@ -17,7 +15,7 @@ Number = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 
 
 def upgrade() -> None:
-    """Make the tables, and the figures of the logs that are there."""
+    """Make the tables; what follows from documents and logs is made when all revisions are in."""
     op.create_table(
         "history",
         sa.Column("key", Number, autoincrement=False, nullable=False),
@@ -82,6 +80,3 @@ def upgrade() -> None:
     )
     op.drop_index("ix_run_project", "run")
     op.create_index("ix_run_project", "run", ["project", "created", "number"])
-    connection = op.get_bind()
-    for number in connection.execute(sa.text("SELECT number FROM run ORDER BY number")).scalars().all():
-        history.rebuild(connection, number)  # they follow from the log, and are what the code that reads them says
