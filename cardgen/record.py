@@ -326,6 +326,7 @@ class Run:
     Times are aware and in UTC. `best_step` is the step of the saved best model (None unless the trainer loads
     the best model at its end). `log_columns` is the order of the log table's columns where the library drew it
     at random (3.0 and 3.1). `layout` is the library version that a card's form tells, where its text tells none.
+    `notes` are a person's words for sections of the card, in Markdown, as the training script gave them.
     `redactions` are the places whose value was replaced because it is a secret,
     `problems` what could not be recorded, in words for a person.
     """
@@ -354,6 +355,7 @@ class Run:
     best_step: int | None = None
     log_columns: tuple[str, ...] = ()
     layout: str | None = None
+    notes: dict[str, str] = field(default_factory=dict)
     redactions: tuple[str, ...] = ()
     problems: tuple[str, ...] = ()
 

@@ -34,11 +34,11 @@ __all__ = [
     "encode_value",
 ]
 
-DOCUMENT_VERSION = 1
+DOCUMENT_VERSION = 2
 
 Document = dict[str, Any]
-UPCASTERS: dict[int, Callable[[Document], Document]] = {}
-"""From the version that is the key to the next one: pure functions of the whole document."""
+UPCASTERS: dict[int, Callable[[Document], Document]] = {1: lambda document: document}
+"""From the version that is the key to the next one: pure functions of the whole document. 2 has `notes`."""
 
 
 class NewerDocument(DocumentError):

@@ -3,7 +3,7 @@
 Entries are folded in batches; a batch is one transaction that also notes how far this spool is folded, under a lock on
 the run's row. So folding may be stopped at any moment, repeated, and done by several processes at the same time, while
 the recorder writes on: each entry counts once. A run may have several spools, of several machines: the events of all
-are taken, and the document with the greatest number stands.
+are taken, what a person said counts as it comes in, and the document with the greatest number stands.
 
 A line that cannot be read is passed over: it is kept in `<run>.damaged` beside the spool, and said. A last line
 without end waits for its end. A document of a newer cardgen stops the folding, nothing is passed over then. A run that
@@ -27,6 +27,7 @@ from cardgen.record import Run
 from cardgen.registry import events, writing
 from cardgen.registry.codec import NewerDocument, decode_run
 from cardgen.registry.engine import Database
+from cardgen.registry.said import Said, decode_said
 from cardgen.registry.spool import (
     SUFFIX,
     DamagedLine,
@@ -138,7 +139,7 @@ class Folder:
         """Put a batch into the registry: how many entries were new, None if there is no run yet to put them to."""
         damaged = list(batch.damaged)
         snapshot = _last_snapshot(run_id, batch.entries, damaged)
-        new_events = _events(batch.entries, damaged)
+        new_events, new_said = _events(batch.entries, damaged), _said(batch.entries, damaged)
         prepared = None if snapshot is None else writing.prepare(self._database, self._keys, snapshot[1])
         with self._database.write() as connection:
             row = writing.stored_row(self._database, connection, run_id)
@@ -155,6 +156,9 @@ class Folder:
             if row is None:
                 return None
             events.put(connection, row.number, [event for number, event in new_events if number > folded])
+            for entry, said in new_said:
+                if entry.number > folded and not writing.put_said(self._database, connection, run_id, said):
+                    damaged.append(_line(entry))
             moved = {"folded": max(last, row.folded), "heartbeat": max(heartbeat, row.heartbeat or 0)}
             connection.execute(run.update().where(run.c.number == row.number).values(**moved))
             note = self._database.insert(spool).values(run=row.number, first=first, folded=last)
@@ -241,6 +245,17 @@ def _events(entries: list[SpoolEntry], damaged: list[bytes]) -> list[tuple[int, 
         if entry.kind == "event":
             try:
                 found.append((entry.number, events.row_of_text(entry.text)))
+            except DocumentError:
+                damaged.append(_line(entry))
+    return found
+
+
+def _said(entries: list[SpoolEntry], damaged: list[bytes]) -> list[tuple[SpoolEntry, Said]]:
+    found = []
+    for entry in entries:
+        if entry.kind == "said":
+            try:
+                found.append((entry, decode_said(entry.text)))
             except DocumentError:
                 damaged.append(_line(entry))
     return found

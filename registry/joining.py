@@ -2,7 +2,7 @@
 
 A recorder writes the whole record as it knows it. What came in meanwhile from elsewhere it does not know: results made
 on a checkpoint by another process, and, where it resumed a run without reaching the registry, the run's earlier part.
-Both stay.
+Both stay. So do a person's notes, which recorders never write.
 """
 
 from __future__ import annotations
@@ -29,10 +29,12 @@ def joined(stored: Run, given: Run) -> Run:
         for point in stored.checkpoints
         if point.path not in paths or (point.saved is None and (point.path, point.weights) not in same)
     ]
-    if not evaluations and not checkpoints:
+    notes = {**given.notes, **stored.notes}
+    if not evaluations and not checkpoints and notes == given.notes:
         return given
     return dataclasses.replace(
         given,
+        notes=notes,
         evaluations=(*given.evaluations, *evaluations),
         checkpoints=(*given.checkpoints, *checkpoints),
     )

@@ -3,7 +3,8 @@
 A line is an entry, `{"entry":N,"KIND":…}`. Its number increases within the run, over all its writers: a writer starts
 after the entries that stand in the file, after those it was told of, and not before the clock's microseconds, so that a
 resumed run whose earlier spool is gone continues above what the registry has folded. Kinds are `run` (the whole
-document as it is now), `event` (one log event) and `writer` (somebody opened the file).
+document as it is now), `event` (one log event), `said` (what a person said in the script) and `writer` (somebody
+opened the file).
 
 An accepted entry has been handed to the operating system when the method returns: killing the process loses nothing.
 Only lines that have their end are entries. The writer holds a lock on its file for as long as it lives, whereby
@@ -23,7 +24,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, cast
+from typing import Literal, TypeAlias, cast
 
 from cardgen.errors import DocumentError, FileProblem, RegistryFull, SettingsError
 from cardgen.identity import is_run_id
@@ -31,6 +32,7 @@ from cardgen.record import LogEvent, Run
 from cardgen.registry.codec import DOCUMENT_VERSION, decode_value, encode_event, encode_run, encode_value
 from cardgen.registry.location import parse_location
 from cardgen.registry.lockfile import this_machine
+from cardgen.registry.said import Said, encode_said
 
 try:
     import fcntl
@@ -38,10 +40,11 @@ except ImportError:  # Windows: nobody can be seen to live, so spools stay until
     fcntl = None  # type: ignore[assignment]
 
 SUFFIX = ".jsonl"
+Kind: TypeAlias = Literal["run", "event", "said", "writer"]
 LINE_LIMIT = 1 << 28
 """Bytes of a line: far more than any document has, and few enough to be held in memory."""
 
-_LINE = re.compile(rb'\{"entry":(\d{1,18}),"(run|event|writer)":(.+)\}\r?\n', re.DOTALL)
+_LINE = re.compile(rb'\{"entry":(\d{1,18}),"(run|event|said|writer)":(.+)\}\r?\n', re.DOTALL)
 _LOCK_SECONDS = 2.0
 _GLANCE_SECONDS = 0.2  # whoever folds holds a spool's lock for a moment
 
@@ -101,6 +104,10 @@ class SpoolWriter:
         """Write one log event; raises what `snapshot` does."""
         self._write("event", encode_event(event))
 
+    def said(self, said: Said) -> None:
+        """Write what a person said; raises what `snapshot` does."""
+        self._write("said", encode_said(said))
+
     def touch(self) -> None:
         """Say that the recorder is alive, where no registry can be told: the time of the file is its heartbeat."""
         with self._mutex, contextlib.suppress(OSError):
@@ -158,7 +165,7 @@ class SpoolEntry:
     """One entry; `text` is its content as written, `end` the position in bytes behind its line."""
 
     number: int
-    kind: Literal["run", "event", "writer"]
+    kind: Kind
     text: str
     end: int
 
@@ -195,7 +202,7 @@ def scan_spool(path: Path, start: int = 0) -> Iterator[SpoolEntry | DamagedLine]
                 if line.strip():
                     yield DamagedLine(line, end)
             else:
-                kind = cast(Literal["run", "event", "writer"], match[2].decode())
+                kind = cast(Kind, match[2].decode())
                 yield SpoolEntry(int(match[1]), kind, match[3].decode(), end)
 
 

@@ -26,6 +26,7 @@ from cardgen.registry import facts, rows
 from cardgen.registry.codec import decode_run, encode_run
 from cardgen.registry.engine import Database
 from cardgen.registry.joining import joined
+from cardgen.registry.said import Said
 from cardgen.registry.tables import audit, document, fact, key, run
 
 LATEST = "latest"
@@ -218,6 +219,26 @@ def put_facts(
     note(connection, "set", row.id, name, rows.searchable(said, DETAIL_LIMIT))
     recorded = dataclasses.replace(recorded, name=name)
     return _write(database, connection, row.number, recorded, human, encode_run(recorded), None, {})
+
+
+def put_said(database: Database, connection: sa.Connection, run_id: str, said: Said) -> bool:
+    """Keep what a person said in the training script; False if there is no place for all of it in the run."""
+    row = stored_row(database, connection, run_id)
+    recorded = None if row is None else _recorded(connection, row.number)
+    if row is None or recorded is None:
+        return False
+    changes = {f: value for f, value in said.facts.items() if value is None or corrections.has(recorded, f)}
+    if said.configured:
+        there = facts.of(connection, row.number)
+        changes = {f: value for f, value in changes.items() if f not in there and value is not None}
+    notes = {**recorded.notes, **said.notes}
+    if notes != recorded.notes:
+        recorded = dataclasses.replace(recorded, notes=notes)
+        put_record(database, connection, row, recorded)
+        note(connection, "note", row.id, row.name, rows.searchable(", ".join(said.notes), DETAIL_LIMIT))
+    if changes:
+        put_facts(database, connection, row, recorded, changes)
+    return all(value is None or corrections.has(recorded, f) for f, value in said.facts.items())
 
 
 def put_record(database: Database, connection: sa.Connection, row: sa.Row[Any], recorded: Run) -> Run:

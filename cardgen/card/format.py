@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import re
 import textwrap
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from cardgen.record import Displayed, Opaque
+
+LONE_SURROGATE = re.compile("[\ud800-\udfff]")
 
 
 def value_text(value: Any) -> str:

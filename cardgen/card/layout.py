@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import functools
 import os
-import re
 import stat
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from cardgen.card.eras import CE, MV, SE, ST, Layout, recorded_layout, requested_layout
+from cardgen.card.format import LONE_SURROGATE
+from cardgen.card.stubs import filled
 from cardgen.card.view import build_view
 from cardgen.errors import TemplateFailed
 from cardgen.record import LogEvent, ModelType, Run
@@ -24,8 +25,6 @@ TEMPLATE: dict[ModelType, str] = {
     SE: "sparse_encoder.md.jinja",
     MV: "multi_vector_encoder.md.jinja",
 }
-
-LONE_SURROGATE = re.compile("[\ud800-\udfff]")
 
 
 def render(run: Run, log: Sequence[LogEvent] = (), *, layout: str | None = None, templates: Path | None = None) -> str:
@@ -57,7 +56,8 @@ def render(run: Run, log: Sequence[LogEvent] = (), *, layout: str | None = None,
             f"a template in {templates} failed: {error}", hint="a template may place the fields of CardView only"
         ) from error
     # half of a surrogate pair has no UTF-8; the character that stands for the unreadable does
-    return text if text.isascii() else LONE_SURROGATE.sub("\ufffd", text)
+    text = text if text.isascii() else LONE_SURROGATE.sub("\ufffd", text)
+    return filled(text, run.notes)
 
 
 def choose_layout(run: Run, layout: str | None) -> Layout:

@@ -6,10 +6,12 @@ instructions. A section that was filled before gets new words; one that was remo
 
 from __future__ import annotations
 
+import contextlib
 import re
+from collections.abc import Mapping
 from typing import NamedTuple
 
-from cardgen.card.layout import LONE_SURROGATE
+from cardgen.card.format import LONE_SURROGATE
 from cardgen.card.parse.document import Section, sections, undress
 from cardgen.card.parse.fences import closes, opening
 from cardgen.errors import SettingsError
@@ -50,6 +52,14 @@ def section_name(section: str) -> str:
     if _letters(section) not in known:
         raise SettingsError(f"there is no section {section!r:.100} to fill", hint=f"use one of: {', '.join(HEADINGS)}")
     return known[_letters(section)]
+
+
+def filled(card: str, notes: Mapping[str, str]) -> str:
+    """The card with the words of a record in their sections; what is no section, or does not fit, is left out."""
+    for section, words in notes.items():
+        with contextlib.suppress(SettingsError):
+            card = fill(card, section, words)
+    return card
 
 
 def fill(card: str, section: str, words: str) -> str:

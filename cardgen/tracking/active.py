@@ -70,8 +70,8 @@ class ActiveRun:
     def note(self, section: str, text: str) -> None:
         """Write words into a section of the card, as `cardgen runs edit --section` does; later ones replace them.
 
-        They are kept when the run ends (at once if it has ended), and every rendering has them. Nothing is raised: what
-        cannot be kept is said.
+        They are on disk when this returns, and every rendering has them. Nothing is raised: what cannot be kept is
+        said. What is said before training begins waits for that.
 
         Args:
             section: direct use, downstream use, out-of-scope use, bias, recommendations, glossary, authors or contact.

@@ -7,16 +7,16 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable, Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 from cardgen.capture.problems import Problems
 from cardgen.capture.values import number_or_none, plain, text_of
 from cardgen.record import LogEvent, LogKind, Run
+from cardgen.registry.said import Said
 from cardgen.tracking.facts import Facts, now
 from cardgen.tracking.guard import say
 from cardgen.tracking.options import Options
-from cardgen.tracking.sink import Sink
+from cardgen.tracking.sink import Sink, write_late
 
 FLUSH_SECONDS = 2.0
 """How long the end of training waits for the registry, so that the name that is told is the final one."""
@@ -33,16 +33,13 @@ class Journal:
         self._sink: Sink | None = None
         self._first = 0
         self._written = 0
+        self._said: list[Said] = []
+        self._ended = False
 
     @property
     def is_open(self) -> bool:
         """Whether there is a spool: a run that was never opened leaves nothing."""
         return self._sink is not None
-
-    @property
-    def folder(self) -> Path | None:
-        """Where the spool is."""
-        return None if self._sink is None else self._sink.path.parent
 
     def add(self, kind: LogKind, values: Mapping[Any, Any], epoch: Any, step: Any) -> None:
         """Append an event; with a spool it is on disk when this returns."""
@@ -60,6 +57,14 @@ class Journal:
             at=now(),
         )
         self.log.append(event)
+        self._write_new()
+
+    def say(self, said: Said) -> None:
+        """Write what a person said, as `add` does; after the end of the run the spool is opened once more."""
+        if self._ended:
+            write_late(self._options, self._facts.run.id, said)
+            return
+        self._said.append(said)
         self._write_new()
 
     def take_over(self, earlier: Sequence[LogEvent], *, segment: int, first: int, written: bool) -> None:
@@ -111,6 +116,7 @@ class Journal:
         if self._sink is None:
             return True
         waited = self._sink.close()
+        self._ended = True
         return not waited or self._sink.folded
 
     def end_line(self, name: Callable[[], str], status: str, *, flush: bool) -> str:
@@ -123,9 +129,13 @@ class Journal:
         return f"{status}; the end of {name()} is missing in {self._sink.path}"
 
     def _write_new(self) -> None:
-        while self._sink is not None and self._written < len(self.log):
+        if self._sink is None:
+            return
+        while self._written < len(self.log):
             self._written += 1  # first: the sink keeps what the disk refuses
             self._sink.event(self.log[self._written - 1])
+        while self._said:
+            self._sink.said(self._said.pop(0))
 
     def _renamed(self, name: str) -> None:
         self.given_name = name

@@ -1,20 +1,20 @@
-"""What a person says in the training script, kept at the end of the run: words for the card, and facts."""
+"""What a person says in the training script: words for the card, and facts. The spool has them at once."""
 
 from __future__ import annotations
 
+import dataclasses
 import os
-import shlex
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from cardgen import corrections
 from cardgen.corrections import Value
+from cardgen.errors import SettingsError
 from cardgen.record import Run
+from cardgen.registry.said import Said
+from cardgen.registry.spool import make_private_folder
 from cardgen.tracking.guard import say
-from cardgen.tracking.options import Options
-
-Change = dict[str, Value | None]
 
 
 class Notes:
@@ -22,26 +22,30 @@ class Notes:
 
     def __init__(self, configured: Mapping[str, Value | None]) -> None:
         """Start with what the configuration says of each run: a person's facts go before it."""
-        self._configured = dict(configured)
+        self._waiting = [Said(facts=configured, configured=True)] if configured else []
         self._words: dict[str, str] = {}
-        self._changes: list[Change] = []
-        self._facts: dict[str, Value] = {}
+        self._facts = corrections.combine({}, configured)
 
-    def __bool__(self) -> bool:
-        return bool(self._words or self._changes or self._configured)
-
-    def add(self, section: str, words: str) -> None:
-        """Keep words for a section.
+    def add(self, section: str, words: str, unfit: Path) -> None:
+        """Keep words for a section; what would break the card is put into a file that is named like `unfit`.
 
         Raises:
-            SettingsError: there is no such section.
+            SettingsError: there is no such section, or the words do not fit.
             TypeError: the words are no text.
         """
-        from cardgen.card.stubs import section_name
+        from cardgen.card.stubs import fill, section_name
 
         if not isinstance(words, str):
             raise TypeError(f"a note is text, not {type(words).__name__}")
-        self._words[section_name(section)] = words
+        name = section_name(section)
+        try:
+            fill("", name, words)
+        except SettingsError as error:
+            path = unfit.with_name(f"{unfit.name}.{name.replace(' ', '-')}.md")
+            _keep_unfit(path, words)
+            raise SettingsError(f"{error}; they are kept in {path}") from error
+        self._words[name] = words
+        self._waiting.append(Said(notes={name: words}))
 
     def set(self, facts: Mapping[str, Any]) -> None:
         """Keep facts, by field; None takes one back.
@@ -51,69 +55,25 @@ class Notes:
         """
         changes = corrections.check(facts)
         self._facts = corrections.combine(self._facts, changes)
-        self._changes.append(changes)
+        self._waiting.append(Said(facts=changes))
 
     def over(self, run: Run) -> Run:
-        """The run with these facts over it, as it will be read."""
-        facts = corrections.combine(corrections.combine({}, self._configured), self._facts)
-        return corrections.apply(run, facts) if facts else run
+        """The run with these over it, as it will be read."""
+        run = dataclasses.replace(run, notes={**run.notes, **self._words}) if self._words else run
+        return corrections.apply(run, self._facts) if self._facts else run
 
-    def keep(self, options: Options, run_id: str, name: str, folder: Path, *, reachable: bool) -> None:
-        """Put facts and words into the registry; what it does not take is said, and words are kept in files.
-
-        Args:
-            options: says where the registry is.
-            run_id: the run, which the registry has if it is reachable.
-            name: what a person calls the run.
-            folder: where files go.
-            reachable: whether the registry is worth an attempt.
-        """
-        words, self._words = self._words, {}
-        changes, self._changes = self._changes, []
-        configured, self._configured = self._configured, {}
-        reason = "the registry is not there"
-        if reachable:
-            try:
-                changes, words, reason = _store(options.settings.registry, run_id, configured, changes, words)
-            except Exception as error:  # any driver may fail in any way
-                reason = str(error)
-        where = ["--registry", options.location.url] if options.registry_given else []
-        for facts in changes:
-            said = [f"{field}={corrections.text(value)}" for field, value in facts.items()]
-            command = ["cardgen", "runs", "set", name, *said, *where]
-            say(f"{', '.join(facts)} cannot be set yet ({reason}): {shlex.join(command)}")
-        for section, text in words.items():
-            path = folder / f"{run_id}.{section.replace(' ', '-')}.md"
-            with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
-                file.write(text.encode("utf-8", "replace"))
-            command = ["cardgen", "runs", "edit", name, "--section", section, "--file", str(path), *where]
-            say(f"the note on {section} is not in the card yet ({reason}): {shlex.join(command)}")
+    def due(self, run: Run) -> list[Said]:
+        """What was said since this was asked, to be written; a fact that has no place in the run is told instead."""
+        due, self._waiting = self._waiting, []
+        for index, said in enumerate(due):
+            fits = {field: value for field, value in said.facts.items() if value is None or corrections.has(run, field)}
+            for field in said.facts.keys() - fits.keys():
+                say(f"{field} cannot be set: the run has no {field.rpartition('.')[0]}")
+            due[index] = dataclasses.replace(said, facts=fits)
+        return [said for said in due if said.facts or said.notes]
 
 
-def _store(
-    registry_url: str, run_id: str, configured: Change, changes: list[Change], words: dict[str, str]
-) -> tuple[list[Change], dict[str, str], str]:
-    """Set the facts, then fill the sections; what cannot be kept, and why. What was said before stays."""
-    from cardgen.actions.edit import fill_section
-    from cardgen.errors import SettingsError
-    from cardgen.registry import Registry
-
-    refused: list[Change] = []
-    left: dict[str, str] = {}
-    reason = ""
-    with Registry(registry_url) as registry:
-        if configured:
-            said = registry.human_facts(run_id)
-            changes = [{name: value for name, value in configured.items() if name not in said}, *changes]
-        for facts in changes:
-            try:
-                registry.set_facts(run_id, facts)
-            except SettingsError as error:
-                refused.append(facts)
-                reason = str(error)
-        for section, text in words.items():
-            try:
-                fill_section(registry, run_id, section, text)
-            except SettingsError as error:
-                left[section], reason = text, str(error)
-    return refused, left, reason
+def _keep_unfit(path: Path, words: str) -> None:
+    make_private_folder(path.parent)
+    with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
+        file.write(words.encode("utf-8", "replace"))

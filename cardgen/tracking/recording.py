@@ -216,8 +216,9 @@ class Recording:
         return bool(singles) and all(self._results.noted_since(single, since) for single in singles)
 
     def note(self, section: str, words: str) -> None:
-        """Keep a person's words for a section of the card: at the end of the run, or at once if that is past."""
-        self._say_for_person("a note", lambda: self.notes.add(section, words))
+        """Keep a person's words for a section of the card."""
+        unfit = self.options.location.spool_folder / self.id
+        self._say_for_person("a note", lambda: self.notes.add(section, words, unfit))
 
     def set(self, facts: Mapping[str, Any]) -> None:
         """Keep facts that a person knows better, as `note` keeps words."""
@@ -233,12 +234,16 @@ class Recording:
         self._keep()
 
     def _say_for_person(self, what: str, keep: Callable[[], None]) -> None:
-        ended = self.phase == "closed" and self._journal.is_open
-        if self.armed or ended:
+        if self.armed or (self.phase == "closed" and self._journal.is_open):
             attempt(self, what, keep)
             self._touched = True
-        if ended:
-            self._keep_notes()
+            attempt(self, what, self._tell_said)
+
+    def _tell_said(self) -> None:
+        """Write what a person said; it waits until training begins, for only then is it known of which run it is."""
+        if self.phase != "before":
+            for said in self.notes.due(self._facts.run):
+                self._journal.say(said)
 
     @guarded("a save")
     def saved(self, path: Any) -> None:
@@ -337,7 +342,6 @@ class Recording:
         self._facts.forget()
         if not self._journal.close() and self.options.settings.mode == "normal":
             say(f"{self.name} is not in the registry yet: the next run, or `cardgen registry init`, folds it")
-        self._keep_notes()
         self._tell_end()
         if self.options.publish is not None and self._facts.run.status == "finished":
             leave_pending(self.options, self.id, self.name)
@@ -379,13 +383,6 @@ class Recording:
         self.saves.push_begins(args.output_dir)
 
     # How the record is made
-
-    def _keep_notes(self) -> None:
-        folder = self._journal.folder
-        if folder is not None and self.notes:
-            reachable = self.options.settings.mode == "normal"
-            keep = self.notes.keep
-            attempt(self, "a note", lambda: keep(self.options, self.id, self.name, folder, reachable=reachable))
 
     def _find_run(self, checkpoint: str | None, step: int) -> str:
         return find_run(
@@ -463,6 +460,7 @@ class Recording:
         if self.phase != "before":
             # under the name that was asked for: another one would rename the run
             self._journal.write(self._facts.run)
+            self._tell_said()
 
     def _tell_end(self) -> None:
         if not self._told and self._journal.is_open:

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING
 from cardgen.errors import CardgenError
 from cardgen.record import LogEvent, Run
 from cardgen.registry import filesystem
+from cardgen.registry.said import Said
 from cardgen.registry.spool import SpoolWriter
 from cardgen.tracking.guard import say
 from cardgen.tracking.options import Options
@@ -67,15 +68,14 @@ class Sink:
         self.folded = False
         self.path: Path
         self._snapshot_written = True
-        self._run_id = run_id
-        self._registry_url = options.settings.registry
         self._folds = options.settings.mode == "normal"
         place = options.location.path
         self._folds_live = self._folds and (place is None or filesystem.network_type(place) is None)
-        self._renamed, self._released = renamed, released
+        self._released = released
         self._writer = SpoolWriter(options.location.spool_folder, run_id, after=after)
         self.path = self._writer.path
-        self._waiting: collections.deque[LogEvent] = collections.deque()
+        self._folder = Folder(options.settings.registry, run_id, self.path, renamed)
+        self._waiting: collections.deque[LogEvent | Said] = collections.deque()
         self._mutex = threading.RLock()
         self._asked = False
         self._commands: queue.SimpleQueue[str | threading.Event] = queue.SimpleQueue()
@@ -85,10 +85,14 @@ class Sink:
 
     def event(self, event: LogEvent) -> None:
         """Write a log event; one that the disk refuses is kept and tried again with the next."""
-        with self._mutex:
-            self._waiting.append(event)
-            self._write_waiting()
-        self._ask()
+        self._append(event)
+
+    def said(self, said: Said) -> None:
+        """Write what a person said, as `event` does."""
+        self._append(said)
+        if "name" in said.facts:
+            self._folder.renames += 1
+            self._ask()
 
     def snapshot(self, run: Run) -> None:
         """Write the whole record as it is now."""
@@ -137,13 +141,23 @@ class Sink:
             self._asked = True
             self._commands.put("fold")
 
+    def _append(self, entry: LogEvent | Said) -> None:
+        with self._mutex:
+            self._waiting.append(entry)
+            self._write_waiting()
+        self._ask()
+
     def _write_waiting(self) -> None:
         while self._waiting:
-            self._writer.event(self._waiting[0])
+            entry = self._waiting[0]
+            if isinstance(entry, Said):
+                self._writer.said(entry)
+            else:
+                self._writer.event(entry)
             self._waiting.popleft()
 
     def _work(self) -> None:
-        folder = Folder(self._registry_url, self._run_id, self.path, self._renamed)
+        folder = self._folder
         try:
             while True:
                 commands = self._next_commands(folder)
@@ -179,8 +193,29 @@ class Sink:
         return commands
 
 
+def write_late(options: Options, run_id: str, said: Said) -> None:
+    """Write what a person says after the end of a run into a spool of it, and fold that if the registry is there.
+
+    Raises:
+        CardgenError: the spool cannot be written.
+    """
+    with contextlib.closing(SpoolWriter(options.location.spool_folder, run_id)) as writer:
+        writer.said(said)
+    if options.settings.mode != "normal":
+        return
+    from cardgen.registry import Registry
+
+    try:
+        Registry(options.settings.registry).close()  # opening it folds
+    except Exception as error:  # any driver may fail in any way
+        say(f"the registry cannot be written yet ({error}); what was said is kept in {writer.path}")
+
+
 class Folder:
-    """Brings one spool into the registry; used by one thread only. Times are of the monotonic clock."""
+    """Brings one spool into the registry; used by one thread only, but for `renames`.
+
+    Times are of the monotonic clock. `renames` counts how often the registry may have got another name for the run.
+    """
 
     def __init__(self, registry_url: str, run_id: str, path: Path, renamed: Callable[[str], None]) -> None:
         self.last = 0.0
@@ -189,7 +224,8 @@ class Folder:
         self._url, self._run_id, self._path, self._renamed = registry_url, run_id, path, renamed
         self._registry: Registry | None = None
         self._failures = 0
-        self._named = False
+        self.renames = 1
+        self._told_renames = 0
         self._last_beat = 0.0
 
     def pause(self) -> float:
@@ -206,9 +242,9 @@ class Folder:
 
                 self._registry = Registry(self._url)
             self._registry.fold(self._path)
-            if not self._named:
+            if (renames := self.renames) != self._told_renames:
                 self._renamed(self._registry.run(self._run_id).name)
-                self._named = True
+                self._told_renames = renames
             if time.monotonic() - self._last_beat >= HEARTBEAT_SECONDS:
                 self._registry.heartbeat(self._run_id)
                 self._last_beat = time.monotonic()

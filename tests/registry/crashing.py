@@ -2,8 +2,8 @@
 
 `main` forks a child for each line `SEED CALLS SECONDS` on stdin, kills it with SIGKILL that long after so many calls
 have returned (so a busy machine changes nothing), and prints which had returned by then: as JSON, `[exit code, run id,
-events, documents, saved, deleted]`. The child works as a recorder does, with a spool that is folded by a thread, and
-saves and deletes runs besides.
+events, documents, saved, deleted, facts]`. The child works as a recorder does, with a spool that is folded by a thread,
+and saves and deletes runs besides.
 """
 
 from __future__ import annotations
@@ -21,8 +21,9 @@ from pathlib import Path
 from cardgen.identity import new_run_id
 from cardgen.record import LogEvent, Model, Run
 from cardgen.registry import Registry, SpoolWriter, spool_folder
+from cardgen.registry.said import Said
 
-KINDS = EVENT, DOCUMENT, SAVED, DELETED = b"e", b"d", b"s", b"x"
+KINDS = EVENT, DOCUMENT, SAVED, DELETED, FACT = b"e", b"d", b"s", b"x", b"f"
 
 
 def main() -> None:
@@ -59,14 +60,19 @@ def work(url: str, run_id: str, chance: random.Random, told: int) -> None:
     run = Run(id=run_id, name="killed", model=Model(type="CrossEncoder"), status="running")
     writer = SpoolWriter(spool_folder(url), run_id)
     folding = threading.Thread(target=fold, args=(url, writer.path, chance.random() / 50), daemon=True)
-    events = documents = 0
+    events = documents = facts = 0
     writer.snapshot(run)
     os.write(told, DOCUMENT)
     folding.start()
     registry: Registry | None = None
     while True:
         what = chance.random()
-        if what < 0.9:
+        if what < 0.03:
+            facts += 1
+            notes = {"bias": f"words {facts}"}
+            writer.said(Said(facts={"task": f"t{facts}", "tags": (f"+f{facts}",)}, notes=notes))
+            os.write(told, FACT)
+        elif what < 0.9:
             writer.event(LogEvent(seq=events, kind="train", step=events, epoch=None, values={"loss": chance.random()}))
             events += 1
             os.write(told, EVENT)

@@ -203,7 +203,8 @@ def test_what_is_no_event_is_refused(text: str) -> None:
 
 def test_a_newer_document_says_what_to_do() -> None:
     """A document of a newer cardgen is told from a damaged one."""
-    text = encode_run(RUN).replace('"document_version":1', '"document_version":2')
+    newer = f'"document_version":{codec.DOCUMENT_VERSION + 1}'
+    text = encode_run(RUN).replace(f'"document_version":{codec.DOCUMENT_VERSION}', newer)
     with pytest.raises(NewerDocument) as caught:
         decode_run(text)
     assert "pip install --upgrade cardgen" in (caught.value.hint or "")
@@ -220,7 +221,9 @@ def test_an_older_document_is_brought_up(monkeypatch: pytest.MonkeyPatch) -> Non
     def tag(document: dict[str, Any]) -> dict[str, Any]:
         return {**document, "run": {**document["run"], "tags": [document["run"]["name"]]}}
 
-    old = encode_run(RUN).replace('"name"', '"title"')
+    written = encode_run(RUN).replace(f'"document_version":{codec.DOCUMENT_VERSION}', '"document_version":1')
+    assert decode_run(written) == RUN
+    old = written.replace('"name"', '"title"')
     monkeypatch.setattr(codec, "DOCUMENT_VERSION", 3)
     monkeypatch.setattr(codec, "UPCASTERS", {1: rename, 2: tag})
     assert decode_run(old) == dataclasses.replace(RUN, tags=("b",))

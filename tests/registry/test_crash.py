@@ -43,7 +43,10 @@ filesystem.NETWORK_TYPES[filesystem.type_number(Path(sys.argv[1]))] = "nfs"
 def test_random_kills(
     place: str, tmp_path: Path, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch, start: Start
 ) -> None:
-    """After each kill the next open has every event and document whose call had returned, once, and `verify` agrees."""
+    """After each kill the next open has all whose call had returned, once, and `verify` agrees.
+
+    That is every event, document, and fact or note of a person.
+    """
     code = "from tests.registry.crashing import main; main()"
     url = str(tmp_path / "registry.db")
     if place == "postgresql":
@@ -60,7 +63,7 @@ def test_random_kills(
     assert server.stdout.readline() == "ready\n"
     chance = random.Random(20260)
     kills = KILLS or (30 if place == "sqlite" else 10)
-    events = documents = saved = deleted = 0
+    events = documents = saved = deleted = facts = 0
     for kill in range(kills):
         server.stdin.write(f"{kill} {chance.randrange(80)} {chance.expovariate(200):.4f}\n")
         server.stdin.flush()
@@ -73,8 +76,13 @@ def test_random_kills(
             assert [event.seq for event in log] == list(range(len(log)))
             assert told[0] <= len(log) <= told[0] + 1  # one may have been accepted and not yet told of
             run = registry.run(run_id)
-            number = int((run.tags or ("t0",))[0][1:])
+            number = int((registry.recorded(run_id).tags or ("t0",))[0][1:])
             assert told[1] - 1 <= number <= told[1]
+            last = int((run.model.task or "t0")[1:])
+            assert told[4] <= last <= told[4] + 1
+            assert [tag for tag in run.tags if tag[0] == "f"] == [f"f{n + 1}" for n in range(last)]
+            assert run.notes == ({"bias": f"words {last}"} if last else {})
+            facts += last
             assert registry.state(run_id).status == "running"
             events, documents = events + told[0], documents + told[1]
             saved, deleted = saved + told[2], deleted + told[3]
@@ -85,8 +93,10 @@ def test_random_kills(
         assert list(spool_folder(url).glob("*")) == []
         kept = sum(row.name.startswith("other") for row in registry.listing())
         assert saved - deleted - kills <= kept <= saved - deleted + kills
-    print(f"{place}: {kills} kills, {events} events, {documents} documents, {saved} saved, {deleted} deleted")
+    counts = f"{events} events, {documents} documents, {facts} facts, {saved} saved, {deleted} deleted"
+    print(f"{place}: {kills} kills, {counts}")
     assert events > kills
+    assert facts > 0
 
 
 # A registry that is taken away while a run is recorded --------------------------------------------------------------

@@ -19,6 +19,7 @@ import sqlalchemy as sa
 from cardgen.errors import DocumentError, FileProblem, RunNotFound
 from cardgen.record import LogEvent, Run
 from cardgen.registry import Registry, SpoolWriter, folding, spool_folder
+from cardgen.registry.codec import DOCUMENT_VERSION
 from cardgen.registry.engine import Database
 from cardgen.registry.tables import audit
 
@@ -269,7 +270,9 @@ def test_large_spools_are_folded_in_batches(
 def test_a_newer_document_is_not_passed_over(registry: Registry, spool_path: Path) -> None:
     """A spool of a newer cardgen waits for one."""
     spool_path.write_bytes(
-        spool_path.read_bytes().replace(b'"document_version":1,"run"', b'"document_version":9,"run"')
+        spool_path.read_bytes().replace(
+            b'"document_version":%d,"run"' % DOCUMENT_VERSION, b'"document_version":9,"run"'
+        )
     )
     with pytest.raises(DocumentError, match="version 9"):
         registry.fold(spool_path)

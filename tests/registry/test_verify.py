@@ -15,6 +15,7 @@ import sqlalchemy as sa
 
 from cardgen.record import Evaluation, Hyperparameters, LogEvent, Run
 from cardgen.registry import Finding, Registry, SpoolWriter, spool_folder
+from cardgen.registry.codec import DOCUMENT_VERSION
 from cardgen.registry.tables import audit
 
 MakeRun = Callable[..., Run]
@@ -289,7 +290,9 @@ def test_a_spool_of_a_newer_cardgen_waits(filled: str, make_run: MakeRun) -> Non
     """It is named with the reason, and stays whole."""
     writer = spooled(filled, make_run(id="newer"), [])
     writer.close()
-    lines = writer.path.read_text().replace('"document_version":1,"run"', '"document_version":99,"run"')
+    lines = writer.path.read_text().replace(
+        f'"document_version":{DOCUMENT_VERSION},"run"', '"document_version":99,"run"'
+    )
     writer.path.write_text(lines)
     findings = found(filled, repair=True)
     assert any("upgrade" in finding.problem or "version 99" in finding.problem for finding in findings)

