@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from cardgen.actions.check import check_card
+    from cardgen.actions.compare import compare_runs
     from cardgen.actions.import_ import import_card
     from cardgen.actions.read import ImportedCard
     from cardgen.actions.render import render_card
@@ -37,6 +38,7 @@ __all__ = [
     "__version__",
     "autolog",
     "check_card",
+    "compare_runs",
     "current_run",
     "import_card",
     "open_run",
@@ -55,6 +57,7 @@ _HOMES = {
     "RunNotFound": "cardgen.errors",
     "autolog": "cardgen.tracking",
     "check_card": "cardgen.actions.check",
+    "compare_runs": "cardgen.actions.compare",
     "current_run": "cardgen.tracking",
     "import_card": "cardgen.actions.import_",
     "open_run": "cardgen.tracking",

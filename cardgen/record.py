@@ -173,7 +173,8 @@ class Evaluation:
     """The latest result of one evaluator.
 
     `evaluator` is the full class name, `dataset_name` the evaluator's own name (None and "" differ),
-    `metrics` keep the evaluator's full keys and order. `weights` is the sha256 of the weights it was made on,
+    `metrics` keep the evaluator's full keys and order. `greater_is_better` is what the evaluator says of its primary
+    metric. `weights` is the sha256 of the weights it was made on,
     where that is known. A result that was made later on a checkpoint, in any process, has the `step` of that, a time
     and no `epoch`; there may be several of one evaluator, on different weights.
     """
@@ -185,6 +186,7 @@ class Evaluation:
     configuration: dict[str, Plain] | None = None
     configuration_text: str | None = None
     metrics: dict[str, Plain] = field(default_factory=dict)
+    greater_is_better: bool | None = None
     epoch: int | float | None = None
     step: int | None = None
     weights: str | None = None

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from cardgen.measures import measured
 from cardgen.registry import rows
 
 
@@ -39,7 +40,7 @@ def figures(events: Iterable[tuple[int, Mapping[Any, Any]]]) -> dict[str, Figure
     for seq, values in events:
         for key, value in values.items():
             name = _searchable(key) if type(key) is str else rows.searchable(repr(key))
-            number = rows.number(value)
+            number = rows.number(value if type(value) is not str else measured(value))
             one = found.get(name)
             if one is None:
                 found[name] = [number, number, number, seq]

@@ -11,7 +11,8 @@ from typing import Any, NamedTuple
 
 from cardgen.identity import speakable
 from cardgen.jobs import job_key
-from cardgen.record import Displayed, Evaluation, Opaque, Run
+from cardgen.measures import measured, primary_key
+from cardgen.record import Displayed, Opaque, Run
 from cardgen.standing import standing_evaluations
 
 NAME_LIMIT = 200
@@ -71,7 +72,7 @@ def run_columns(run: Run) -> dict[str, Any]:
         "ended": microseconds(run.ended),
         "seconds": None if run.durations is None else number(run.durations.total_seconds),
         "metric_name": None if metric is None else searchable(metric[0]),
-        "metric": None if metric is None else number(metric[1]),
+        "metric": None if metric is None else number(measured(metric[1])),
         "words": "\n".join(folded(text) for text in named if text),
     }
 
@@ -84,18 +85,10 @@ def folded(text: str) -> str:
 def primary_metric(run: Run) -> tuple[str, Any] | None:
     """Full key and value of the primary metric of the last evaluation that names one."""
     for evaluation in reversed(standing_evaluations(run)):
-        key = _primary_key(evaluation)
+        key = primary_key(evaluation)
         if key is not None:
             return key, evaluation.metrics[key]
     return None
-
-
-def _primary_key(evaluation: Evaluation) -> str | None:
-    wanted = evaluation.primary_metric
-    if wanted is None or wanted in evaluation.metrics:
-        return wanted
-    ends = [key for key in evaluation.metrics if isinstance(key, str) and key.endswith(f"_{wanted}")]
-    return ends[0] if len(ends) == 1 else None
 
 
 class Fact(NamedTuple):
@@ -131,7 +124,9 @@ def _values(run: Run) -> Iterator[tuple[str, Any, Any]]:
     for evaluation in standing_evaluations(run):
         yield "run", "evaluator", evaluation.evaluator
         for name, value in evaluation.metrics.items():
-            yield "metrics", name, value
+            yield "metrics", name, measured(value)
+        if evaluation.greater_is_better is False and (primary := primary_key(evaluation)) is not None:
+            yield "best", primary, "min"
     for dataset in run.datasets:
         for name in DATASET_FIELDS[:-1]:
             yield "dataset", name, getattr(dataset, name)

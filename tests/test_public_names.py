@@ -22,6 +22,7 @@ EXPECTED = [
     "__version__",
     "autolog",
     "check_card",
+    "compare_runs",
     "current_run",
     "import_card",
     "open_run",

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from cardgen.actions.edit import standing_text
-from cardgen.actions.fact_list import Fact, listed_facts, listed_run_facts, number_of, paired_data, same_fact
+from cardgen.actions.fact_list import Fact, aligned_data, listed_facts, listed_run_facts, number_of, same_fact
 from cardgen.actions.read import read_card
 from cardgen.card.layout import render
 from cardgen.card.parse.document import undress
@@ -112,7 +112,9 @@ def compare(a: Side, b: Side) -> Comparison:
 
 def _as_shown(groups: Sequence[Group], a: Side, b: Side) -> tuple[Group, ...]:
     """The groups of a record and a card without what no card of the record would show, or not otherwise."""
-    (a_run, a_log), (b_run, b_log) = _shown(a), _shown(b)
+    assert a.run is not None
+    assert b.run is not None
+    (a_run, a_log), (b_run, b_log) = as_card_shows(a.run, a.log), as_card_shows(b.run, b.log)
     shown = compare_facts(a_run, a_log, b_run, b_log)
     differing = {(group.name, found.key) for group in shown for found in group.differences}
     found = [
@@ -122,24 +124,29 @@ def _as_shown(groups: Sequence[Group], a: Side, b: Side) -> tuple[Group, ...]:
     return tuple(group for group in found if group.differences)
 
 
-def _shown(side: Side) -> tuple[Run, Sequence[LogEvent]]:
-    """The facts of a side as a card shows them."""
-    assert side.run is not None
-    if side.run.origin == "imported":
-        return side.run, side.log
-    card = parse(render(side.run, side.log))
-    return (side.run, side.log) if card.run is None else (card.run, card.log)
+def as_card_shows(run: Run, log: Sequence[LogEvent]) -> tuple[Run, Sequence[LogEvent]]:
+    """A run and its log as the run's card tells them."""
+    if run.origin == "imported":
+        return run, log
+    card = parse(render(run, log))
+    return (run, log) if card.run is None else (card.run, card.log)
 
 
 def compare_facts(a: Run, a_log: Sequence[LogEvent], b: Run, b_log: Sequence[LogEvent]) -> tuple[Group, ...]:
     """The facts in which two runs differ, by kind; a kind without any is not there. Pure."""
-    lists = [listed_facts(a, a_log), listed_facts(b, b_log)]
-    if a.origin == b.origin == "captured":  # else a card lacks what it does not show
-        for facts, run in zip(lists, (a, b), strict=True):
-            facts["other"].update(listed_run_facts(run))
-    kinds = {name: (lists[0][name], lists[1][name]) for name in lists[0]} | {"data": paired_data(a, b)}
+    kinds = facts_by_kind([a, b], [a_log, b_log])
     found = [Group(name=name, differences=_differences(*kinds[name])) for name in KINDS]
     return tuple(group for group in found if group.differences)
+
+
+def facts_by_kind(runs: Sequence[Run], logs: Sequence[Sequence[LogEvent]]) -> dict[str, list[dict[str, Fact]]]:
+    """The facts of each of the runs, by kind. Pure."""
+    lists = [listed_facts(run, log) for run, log in zip(runs, logs, strict=True)]
+    if all(run.origin == "captured" for run in runs):  # else a card lacks what it does not show
+        for facts, run in zip(lists, runs, strict=True):
+            facts["other"].update(listed_run_facts(run))
+    data = aligned_data(runs)
+    return {name: data if name == "data" else [facts[name] for facts in lists] for name in KINDS}
 
 
 def _side(name: str, registry: Registry | str | os.PathLike[str] | None) -> Side:

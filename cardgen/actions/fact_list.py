@@ -6,7 +6,9 @@ import math
 from collections.abc import Iterator, Sequence
 from typing import Any, TypeAlias
 
-from cardgen.record import Dataset, Displayed, LogEvent, Opaque, Run, Statistics
+from cardgen.measures import half_step, measured
+from cardgen.record import Dataset, Displayed, Evaluation, LogEvent, Opaque, Run, Statistics
+from cardgen.standing import standing_evaluations, standing_log
 
 Fact: TypeAlias = Any
 """A plain value of the record; a fact that is not known is not in a list."""
@@ -45,7 +47,7 @@ def listed_facts(run: Run, log: Sequence[LogEvent]) -> dict[str, dict[str, Fact]
     """What a card tells of a run but its data, by kind and key."""
     return {
         "arguments": dict(run.hyperparameters.values) if run.hyperparameters is not None else {},
-        "metrics": _known(_metrics(run, log)),
+        "metrics": _known([*((name, value) for name, value, _ in listed_metrics(run, log)), *_evaluators(run)]),
         "architecture": _known((name, getattr(run.model, name)) for name in _ARCHITECTURE),
         "versions": dict(run.environment.versions),
         "other": _known(_other(run)),
@@ -70,7 +72,7 @@ def same_fact(a: Fact, b: Fact) -> bool:
             return str(a) == b.text
         if not math.isfinite(number) or not math.isfinite(b.value):
             return str(number) == str(b.value)
-        return abs(number - b.value) <= _half_step(b.text) * (1 + 1e-9)
+        return abs(number - b.value) <= half_step(b) * (1 + 1e-9)
     if isinstance(a, Opaque) or isinstance(b, Opaque):
         return str(a) == str(b)
     if isinstance(a, (list, tuple)) and isinstance(b, (list, tuple)):
@@ -96,16 +98,6 @@ def number_of(value: Fact) -> int | float | None:
         return None
 
 
-def _half_step(text: str) -> float:
-    """Half of the last digit that a text shows."""
-    digits, _, exponent = text.strip().lower().partition("e")
-    decimals = len(digits.partition(".")[2])
-    try:
-        return 0.5 * 10.0 ** (int(exponent or 0) - decimals)
-    except (ValueError, OverflowError):
-        return 0.0
-
-
 def _known(facts: Any) -> dict[str, Fact]:
     return {key: value for key, value in facts if value is not None and value != () and value != ""}
 
@@ -113,33 +105,37 @@ def _known(facts: Any) -> dict[str, Fact]:
 # Data
 
 
-def paired_data(a: Run, b: Run) -> tuple[dict[str, Fact], dict[str, Fact]]:
-    """The data of two runs, data set by data set; one that only one of them has is a single fact.
+def aligned_data(runs: Sequence[Run]) -> list[dict[str, Fact]]:
+    """The data of each run, data set by data set; one that only one of them has is a single fact.
 
-    The only set of a role is that role's in both; of several each is known by its name, or its position.
+    Where no run has several sets of a role, the sets of that role belong together; else those of one name, or one
+    position where some have no name.
     """
-    sides = _labelled(a), _labelled(b)
-    facts: tuple[dict[str, Fact], dict[str, Fact]] = ({}, {})
-    for label in dict.fromkeys([*sides[0], *sides[1]]):
+    sides = _labelled(runs)
+    facts: list[dict[str, Fact]] = [{} for _ in runs]
+    for label in dict.fromkeys(label for side in sides for label in side):
+        shared = sum(label in side for side in sides) > 1
         for side, found in zip(sides, facts, strict=True):
             dataset = side.get(label)
             if dataset is None:
                 continue
-            if label in sides[0] and label in sides[1]:
+            if shared:
                 found.update({f"{label}.{key}": value for key, value in _known(_dataset(dataset)).items()})
             else:
                 found[label] = _summary(dataset)
     return facts
 
 
-def _labelled(run: Run) -> dict[str, Dataset]:
-    labelled = {}
+def _labelled(runs: Sequence[Run]) -> list[dict[str, Dataset]]:
+    labelled: list[dict[str, Dataset]] = [{} for _ in runs]
     for role in ("train", "eval"):
-        sets = [dataset for dataset in run.datasets if dataset.role == role]
-        names = [dataset.name for dataset in sets]
-        distinct = None not in names and len(set(names)) == len(names)
-        for index, dataset in enumerate(sets):
-            labelled[f"{role}[{dataset.name if distinct else index}]" if len(sets) > 1 else role] = dataset
+        sets = [[dataset for dataset in run.datasets if dataset.role == role] for run in runs]
+        names = [[dataset.name for dataset in some] for some in sets]
+        distinct = all(None not in some and len(set(some)) == len(some) for some in names)
+        single = all(len(some) <= 1 for some in sets)
+        for found, some in zip(labelled, sets, strict=True):
+            for index, dataset in enumerate(some):
+                found[role if single else f"{role}[{dataset.name if distinct else index}]"] = dataset
     return labelled
 
 
@@ -180,23 +176,34 @@ def _statistics(found: Statistics) -> Iterator[tuple[str, Fact]]:
 # Metrics and the rest
 
 
-def _metrics(run: Run, log: Sequence[LogEvent]) -> Iterator[tuple[str, Fact]]:
+def listed_metrics(run: Run, log: Sequence[LogEvent]) -> Iterator[tuple[str, Fact, Evaluation | None]]:
+    """Each metric of the results that stand, with its result; then the last losses of the log, which have none."""
     seen = set()
-    for evaluation in run.evaluations:
+    for evaluation in standing_evaluations(run):
         for key, value in evaluation.metrics.items():
             name = str(key)
             if name in seen:  # two evaluators without a name of their own
                 name = f"{evaluation.dataset_name or evaluation.evaluator.rpartition('.')[2]}: {name}"
             seen.add(name)
-            yield name, value
+            yield name, measured(value), evaluation
     last: dict[str, Fact] = {}
-    for event in log:
+    for event in standing_log(run.segments, log):
         for key, value in event.values.items():
             if event.kind == "train" and key == "loss":
                 last["last training loss"] = value
-            elif event.kind == "eval" and key.endswith("_loss"):
+            elif event.kind == "eval" and str(key).endswith("_loss"):
                 last[f"last {key}"] = value
-    yield from last.items()
+    for name, value in last.items():
+        yield name, value, None
+
+
+def _evaluators(run: Run) -> Iterator[tuple[str, Fact]]:
+    """What the results were made with, where a configuration says so."""
+    for evaluation in standing_evaluations(run):
+        configuration = evaluation.configuration or evaluation.configuration_text
+        if configuration:
+            name = evaluation.dataset_name or evaluation.evaluator.rpartition(".")[2]
+            yield f"configuration of {name}", configuration
 
 
 def _other(run: Run) -> Iterator[tuple[str, Fact]]:

@@ -31,6 +31,7 @@ def capture_evaluation(
     )
     name = getattr(evaluator, "name", None)
     primary = getattr(evaluator, "primary_metric", None)
+    greater = getattr(evaluator, "greater_is_better", None)
     return Evaluation(
         evaluator=full_name(evaluator),
         description=problems.attempt(f"{what}: its description", lambda: _own_description(evaluator), None)
@@ -40,6 +41,7 @@ def capture_evaluation(
         configuration=configuration,
         configuration_text=text,
         metrics={key if isinstance(key, str) else text_of(key): pure_number(value) for key, value in metrics.items()},
+        greater_is_better=greater if isinstance(greater, bool) else None,
         epoch=epoch,
         step=step,
         weights=weights,

@@ -9,20 +9,13 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import click
 
-from cardgen.card.format import value_text
 from cardgen.cli.escape import visible
+from cardgen.cli.facts import LONG_LIST, code_span, fact_text, short
 from cardgen.cli.options import chosen_registry, complete_run, registry_option
 from cardgen.cli.output import Output
-from cardgen.record import Displayed, Opaque
 
 if TYPE_CHECKING:
     from cardgen.actions.diff import Comparison, Difference
-
-LONGEST = 300
-"""Characters of a value that a person is shown; JSON has all of it."""
-
-LONG_LIST = 100
-"""Characters of two lists from which on only the items are shown that the other has not."""
 
 
 @click.command()
@@ -103,15 +96,15 @@ def _table(found: Comparison, facts: bool, text: bool, out: Output) -> None:
 
 def _markdown(found: Comparison, facts: bool, text: bool) -> Iterator[str]:
     if not ((facts and found.groups) or (text and found.text)):
-        yield f"No difference between {_code(found.a)} and {_code(found.b)}."
+        yield f"No difference between {code_span(found.a)} and {code_span(found.b)}."
         return
-    yield f"Comparing {_code(found.a)} (A) and {_code(found.b)} (B)"
+    yield f"Comparing {code_span(found.a)} (A) and {code_span(found.b)} (B)"
     for group in found.groups if facts else ():
         yield f"\n### {group.name.capitalize()}\n"
         yield "| fact | A | B | delta |"
         yield "| --- | --- | --- | --- |"
         for difference in group.differences:
-            yield f"| {' | '.join(_code(cell) for cell in _cells(difference))} |"
+            yield f"| {' | '.join(code_span(cell) for cell in _cells(difference))} |"
     if text and found.text:
         lines = [visible(line) for line in found.text]
         fence = "`" * max(3, *(len(run) + 1 for line in lines for run in re.findall("`+", line)), 3)
@@ -119,44 +112,21 @@ def _markdown(found: Comparison, facts: bool, text: bool) -> Iterator[str]:
         yield from (f"{fence}diff", *lines, fence)
 
 
-def _code(text: str) -> str:
-    """Text as a code span in a cell: nothing in it is Markdown, HTML or a mention."""
-    if not text:
-        return ""
-    safe = visible(text).replace("|", "\\|")
-    ticks = "`" * (max((len(run) for run in re.findall("`+", safe)), default=0) + 1)
-    pad = " " if safe[0] in "` " or safe[-1] in "` " else ""
-    return f"{ticks}{pad}{safe}{pad}{ticks}"
-
-
 def _cells(difference: Difference) -> tuple[str, str, str, str]:
     """Name, both values and delta, as a person reads them."""
     a, b = difference.a, difference.b
     if isinstance(a, str) and isinstance(b, str) and "\n" in a and "\n" in b:
         a, b = _changed_lines(a, b)
-    elif isinstance(a, tuple) and isinstance(b, tuple) and len(_shown(a) + _shown(b)) > LONG_LIST:
+    elif isinstance(a, tuple) and isinstance(b, tuple) and len(fact_text(a) + fact_text(b)) > LONG_LIST:
         a, b = (["\u2026", *(item for item in side if item not in other)] for side, other in ((a, b), (b, a)))
-    shown = [_shown(a), _shown(b)]
+    shown = [fact_text(a), fact_text(b)]
     if shown[0] == shown[1]:
         shown = [repr(a), repr(b)]
     delta = "" if difference.delta is None else f"{difference.delta:+.6g}"
-    cut = [text if len(text) <= LONGEST else f"{text[:LONGEST]}…" for text in shown]
-    return difference.key, cut[0], cut[1], f"≈ {delta}" if difference.approximate else delta
+    return difference.key, short(shown[0]), short(shown[1]), f"≈ {delta}" if difference.approximate else delta
 
 
 def _changed_lines(a: str, b: str) -> tuple[str, str]:
     lines = list(difflib.ndiff(a.split("\n"), b.split("\n")))
     old, new = ([line[2:].strip() for line in lines if line.startswith(mark)] for mark in ("- ", "+ "))
     return " / ".join(old), " / ".join(new)
-
-
-def _shown(value: Any) -> str:
-    if value is None:
-        return ""
-    if isinstance(value, Displayed):
-        return f"≈ {value.text}"
-    if isinstance(value, (list, tuple)) and value:
-        return ", ".join("None" if item is None else _shown(item) for item in value)
-    if isinstance(value, dict):
-        return value_text(value)
-    return (str(value) if isinstance(value, (str, Opaque)) else repr(value)) or "''"

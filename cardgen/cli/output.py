@@ -73,7 +73,7 @@ class Output:
         if self.format == "table":
             cells = [[row[column] for column in columns] for row in rows]
             if cells:
-                self._table([_heading(column) for column in columns], cells)
+                self.table([_heading(column) for column in columns], cells)
             return len(cells)
         if self.format == "json":
             return self._json_rows(rows, columns)
@@ -137,13 +137,14 @@ class Output:
             raise click.UsageError("nobody can be asked here: add --yes")
         return click.confirm(visible(question), err=True)
 
-    def _table(self, headings: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
+    def table(self, headings: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
+        """Write rows below headings; on a terminal the table fits."""
         from cardgen.cli.table import table_lines
 
         terminal = sys.stdout.isatty()
         width = shutil.get_terminal_size().columns if terminal else None
         cells = [[visible(cell_text(value)) for value in row] for row in rows]
-        lines = list(table_lines(headings, cells, width))
+        lines = list(table_lines([visible(heading) for heading in headings], cells, width))
         if terminal and colour_wanted():
             lines[0] = click.style(lines[0], bold=True)
         self.text("\n".join(lines))
@@ -181,7 +182,7 @@ def _batched(rows: Iterable[Row], size: int) -> Iterator[list[Row]]:
 
 
 def _heading(column: str) -> str:
-    return visible(column if "." in column else column.upper().replace("_", " "))
+    return column if "." in column else column.upper().replace("_", " ")
 
 
 def _csv(rows: Iterable[Sequence[Any]]) -> bytes:

@@ -9,6 +9,7 @@ import click
 from cardgen import corrections
 from cardgen.cli.options import open_registry, registry_option, run_argument, view_options
 from cardgen.cli.output import Output
+from cardgen.cli.runs_compare import compare
 from cardgen.cli.runs_edit import edit
 from cardgen.cli.runs_list import keys, list_
 from cardgen.cli.runs_set import set_
@@ -31,6 +32,7 @@ runs.add_command(list_)
 runs.add_command(keys)
 runs.add_command(set_)
 runs.add_command(edit)
+runs.add_command(compare)
 
 
 @runs.command()

@@ -5,11 +5,11 @@ A registry says which facts it has through a `Catalog`; nothing here knows a dat
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final, Literal, Protocol, TypeAlias
 
+from cardgen import measures
 from cardgen.errors import QueryError
 from cardgen.registry import rows
 from cardgen.registry.language.grammar import written_key
@@ -50,11 +50,11 @@ FAMILIES: Final = ("params", "metrics", "dataset", "versions")
 LOG: Final = "log"
 """The kind under which the keys of the log are numbered."""
 
+BEST: Final = "best"
+"""The kind of the facts that say of a metric that its least value is the best one. Nobody asks for them."""
+
 _SHOWN = 10
 _CONSIDERED = 2000
-_LOWER_IS_BETTER = re.compile(
-    r"(?<!negative)(?:^|[_\s/.-])(?:loss|mse|mae|rmse|error|perplexity|runtime|flops|active_dims)$", re.IGNORECASE
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +117,7 @@ def resolve(key: Key, query: str, catalog: Catalog) -> Operand:
         if key.direction is not None and key.function != "best":
             raise problem(f"{key.function}( ) has no direction", query, key.at, f"write: {key.function}({key.name})")
         found = _full(LOG, name, key, query, catalog)
-        return History(found, _moment(key.function, key.direction, found))
+        return History(found, _moment(key, found, query, catalog))
     if key.name in COLUMNS:
         return Column(key.name, COLUMNS[key.name])
     if key.name in RUN_FACTS:
@@ -144,15 +144,26 @@ def written(operand: Operand) -> str:
     return f"{function}({written_key(f'metrics.{operand.name}')})"
 
 
-def best_direction(name: str) -> Direction:
-    """Whether the best value of a metric is its greatest or its least, by the last word of its name."""
-    return "min" if _LOWER_IS_BETTER.search(name) else "max"
+def best_direction(name: str, catalog: Catalog) -> Direction | None:
+    """Which end of a metric is the better one, as an evaluator of some run or else the name says; None if neither is.
+
+    A log may have a metric behind the prefix of the trainer, `eval_`.
+    """
+    told = any(catalog.has(BEST, full) for full in (name, name.removeprefix("eval_")))
+    return "min" if told else measures.best_direction(name)
 
 
-def _moment(function: str, direction: Direction | None, name: str) -> Moment:
-    if function == "last":
+def _moment(key: Key, name: str, query: str, catalog: Catalog) -> Moment:
+    if key.function == "last":
         return "last"
-    end = (direction or best_direction(name)) if function == "best" else function
+    end: str | None = key.function
+    if key.function == "best":
+        end = key.direction or best_direction(name, catalog)
+        if end is None:
+            full = written_key(f"metrics.{name}")
+            raise problem(
+                f"neither end of {full:.100} is the better one", query, key.at, f"say which: best({full}, max)"
+            )
     return "lowest" if end == "min" else "highest"
 
 

@@ -18,7 +18,7 @@ from cardgen.record import Dataset, Displayed, Environment, Evaluation, Hyperpar
 from cardgen.registry.language.binding import bind, bind_order
 from cardgen.registry.language.evaluate import Record, Records, matches, ordered
 from cardgen.registry.language.grammar import parse, parse_key, quote, written_key
-from cardgen.registry.language.keys import best_direction, written
+from cardgen.registry.language.keys import History, written
 from cardgen.registry.language.tree import And, Comparison, Key, Node, Not, Or, Text
 from cardgen.registry.language.versions import version
 
@@ -311,16 +311,42 @@ def test_any_text_is_a_query_or_an_error(text: str) -> None:
 def test_the_key_of_a_function_knows_its_direction() -> None:
     """`best( )` is read with its key and direction, whatever the blanks and the case."""
     assert parse_key("BEST ( metrics.x , min )") == Key("metrics.x", 7, "best", "min")
-    assert [
-        best_direction(name) for name in ("eval_loss", "loss", "dev mse", "negative_mse", "ndcg@10", "glosses")
-    ] == [
-        "min",
-        "min",
-        "min",
-        "max",
-        "max",
-        "max",
-    ]
+
+
+@pytest.mark.parametrize(
+    ("key", "moment"),
+    [
+        ("best(metrics.dev_ndcg@10)", "highest"),
+        ("best(metrics.eval_loss)", "lowest"),
+        ("best(metrics.gap)", "lowest"),
+        ("best(metrics.eval_dev_gap)", "lowest"),
+        ("best(metrics.eval_dev_gap, max)", "highest"),
+        ("best(metrics.other_gap)", "highest"),
+        ("best(metrics.f1_threshold, min)", "lowest"),
+    ],
+)
+def test_best_knows_its_direction(key: str, moment: str) -> None:
+    """From what is written, from an evaluator that says that lower is better, or from the name; a log has `eval_`."""
+    evaluation = Evaluation(evaluator="E", primary_metric="gap", metrics={"dev_gap": 1.0}, greater_is_better=False)
+    named = Evaluation(
+        evaluator="E", primary_metric="gap", metrics={"gap": 1.0, "other_gap": 1.0}, greater_is_better=False
+    )
+    run = Run(id=new_run_id(), name="x", model=Model(type="CrossEncoder"), evaluations=(evaluation, named))
+    names = ("dev_ndcg@10", "eval_loss", "gap", "eval_dev_gap", "other_gap", "f1_threshold")
+    catalog = Records([Record(run, [LogEvent(seq=0, kind="eval", step=1, values=dict.fromkeys(names, 1.0))])])
+    operand = bind_order(key, catalog).operand
+    assert isinstance(operand, History)
+    assert operand.moment == moment
+
+
+def test_best_of_what_has_no_better_end_must_be_said() -> None:
+    """The best threshold is neither the greatest nor the least."""
+    run = Run(id=new_run_id(), name="x", model=Model(type="CrossEncoder"))
+    catalog = Records([Record(run, [LogEvent(seq=0, kind="eval", step=1, values={"dev_f1_threshold": 1.0})])])
+    with pytest.raises(QueryError, match=r"neither end of metrics\.dev_f1_threshold is the better one") as caught:
+        bind("nli best(metrics.f1_threshold) > 1", catalog, NOW)
+    assert caught.value.position == 9
+    assert caught.value.hint == "say which: best(metrics.dev_f1_threshold, max)"
 
 
 def test_versions_are_in_the_order_of_releases() -> None:
