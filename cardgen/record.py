@@ -254,12 +254,26 @@ class Environment:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Emissions:
+    """What CodeCarbon measured: kg CO2eq, kWh, GB, seconds."""
+
+    emissions_kg: float
+    energy_kwh: float
+    on_cloud: bool
+    cpu_model: str | None = None
+    gpu_model: str | None = None
+    ram_gb: float | None = None
+    duration_seconds: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Segment:
     """One start or resume of the training process. `changed` are the arguments that differ from the segment before.
 
     It takes the place of what earlier segments did after its `start_step`, see `cardgen.standing`. `index` is its
     number, from 0; a segment that resumed a run without reaching the registry has its time in seconds instead. A child
-    run begins with the segments of its parent, the last of them cut at the step of the checkpoint.
+    run begins with the segments of its parent, the last of them cut at the step of the checkpoint; what was emitted up
+    to there is not known. `emissions` are those of this segment, where they were measured.
     """
 
     index: int
@@ -270,6 +284,7 @@ class Segment:
     training_seconds: float | None = None
     evaluation_seconds: float | None = None
     changed: dict[str, Plain] = field(default_factory=dict)
+    emissions: Emissions | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -282,19 +297,6 @@ class Durations:
     total_seconds: float | Displayed
     evaluation_seconds: float | Displayed = 0.0
     training_seconds: Displayed | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Emissions:
-    """What CodeCarbon measured: kg CO2eq, kWh, GB, seconds."""
-
-    emissions_kg: float
-    energy_kwh: float
-    on_cloud: bool
-    cpu_model: str | None = None
-    gpu_model: str | None = None
-    ram_gb: float | None = None
-    duration_seconds: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -328,6 +330,7 @@ class Run:
     Times are aware and in UTC. `best_step` is the step of the saved best model (None unless the trainer loads
     the best model at its end). `log_columns` is the order of the log table's columns where the library drew it
     at random (3.0 and 3.1). `layout` is the library version that a card's form tells, where its text tells none.
+    `emissions` add up those of the segments.
     `notes` are a person's words for sections of the card, in Markdown, as the training script gave them.
     `redactions` are the places whose value was replaced because it is a secret,
     `problems` what could not be recorded, in words for a person.

@@ -38,7 +38,9 @@ DOCUMENT_VERSION = 2
 
 Document = dict[str, Any]
 UPCASTERS: dict[int, Callable[[Document], Document]] = {1: lambda document: document}
-"""From the version that is the key to the next one: pure functions of the whole document. 2 has `notes`."""
+"""From the version that is the key to the next one: pure functions of the whole document.
+
+2 has `notes`, and segments with `emissions`."""
 
 
 class NewerDocument(DocumentError):

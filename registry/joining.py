@@ -12,12 +12,13 @@ import datetime as dt
 
 from cardgen.record import Durations, Run, Segment
 from cardgen.standing import evaluation_key, made_later
+from cardgen.totals import measured_segments, total_emissions
 
 
 def joined(stored: Run, given: Run) -> Run:
     """The document of a recorder with what only the registry knows of the run. Joining again changes nothing."""
     known = {segment.started for segment in given.segments}
-    earlier = [segment for segment in stored.segments if segment.started not in known]
+    earlier = [segment for segment in measured_segments(stored) if segment.started not in known]
     if earlier and given.segments:
         given = _with_earlier_part(stored, earlier, given)
     there = {repr(evaluation) for evaluation in given.evaluations}  # as texts, for NaN is not equal to itself
@@ -43,6 +44,7 @@ def joined(stored: Run, given: Run) -> Run:
 def _with_earlier_part(stored: Run, earlier: list[Segment], given: Run) -> Run:
     renewed = {evaluation_key(evaluation) for evaluation in given.evaluations}
     earlier = [_closed(segment, stored) for segment in earlier]
+    segments = tuple(sorted([*earlier, *measured_segments(given)], key=lambda segment: segment.started))
     parent = given.model.parent_run if given.model.parent_run != given.id else None
     return dataclasses.replace(
         given,
@@ -59,7 +61,8 @@ def _with_earlier_part(stored: Run, earlier: list[Segment], given: Run) -> Run:
             *(e for e in stored.evaluations if evaluation_key(e) not in renewed and not made_later(e)),
             *given.evaluations,
         ),
-        segments=tuple(sorted([*earlier, *given.segments], key=lambda segment: segment.started)),
+        segments=segments,
+        emissions=total_emissions(segments),
         durations=_total(earlier, given.durations),
         redactions=tuple(dict.fromkeys([*stored.redactions, *given.redactions])),
         problems=tuple(dict.fromkeys([*stored.problems, *given.problems])),

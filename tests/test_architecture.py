@@ -30,6 +30,7 @@ LEVELS = {
     "jobs": 0,
     "personal": 0,
     "standing": 0,
+    "totals": 0,
     "matrix": 0,
     "measures": 0,
     "redaction": 0,
@@ -50,6 +51,7 @@ SAME_LEVEL = {
     ("redaction", "record"),
     ("redaction", "errors"),
     ("standing", "record"),
+    ("totals", "record"),
 }
 
 TRAINING = {"accelerate", "datasets", "sentence_transformers", "tokenizers", "torch", "transformers"}

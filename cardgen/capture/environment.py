@@ -40,12 +40,23 @@ def capture_environment(card: Any, args: Any, problems: Problems) -> Environment
     )
 
 
-def capture_emissions(card: Any) -> Emissions | None:
-    """What CodeCarbon measured so far, if its callback is there and was started."""
-    tracker = getattr(getattr(card, "code_carbon_callback", None), "tracker", None)
-    if tracker is None or getattr(tracker, "_start_time", None) is None:
+def emissions_tracker(card: Any) -> Any:
+    """The tracker of CodeCarbon, if the trainer has one."""
+    return getattr(getattr(card, "code_carbon_callback", None), "tracker", None)
+
+
+def capture_emissions(card: Any, *, ask: bool = True) -> Emissions | None:
+    """What CodeCarbon measured so far, if its callback is there and was started.
+
+    A tracker that runs is asked as the library asks it; without `ask` only the result of one that was stopped counts.
+    """
+    tracker = emissions_tracker(card)
+    if getattr(tracker, "_start_time", None) is None:
+        data = getattr(tracker, "final_emissions_data", None)
+    else:
+        data = tracker._prepare_emissions_data() if ask else None
+    if data is None:
         return None
-    data = tracker._prepare_emissions_data()
     ram, duration = getattr(data, "ram_total_size", None), getattr(data, "duration", None)
     return Emissions(
         emissions_kg=float(data.emissions),

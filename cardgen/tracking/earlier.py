@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from cardgen.record import Evaluation, LogEvent, Model, Run, Segment
 from cardgen.standing import made_later, standing_log
+from cardgen.totals import measured_segments, total_emissions
 
 FORK_TAG = "fork"
 """The tag of a run that started from a checkpoint of another one, which it could not go on with."""
@@ -63,7 +64,7 @@ def obstacle(earlier: Earlier, step: int) -> str | None:
 def continued(earlier: Earlier, step: int) -> TakenOver:
     """The run itself, to go on at a step: what was killed is closed, results of steps that come again are left out."""
     run, log = earlier.run, earlier.log
-    segments = tuple(closed(segment, log) for segment in run.segments)
+    segments = tuple(closed(segment, log) for segment in measured_segments(run))
     standing = standing_log((*segments, _next(step)), log)
     kept = run.evaluations
     if len(standing) < len(log):
@@ -75,13 +76,13 @@ def child(earlier: Earlier, step: int, own: Run) -> TakenOver:
     """A new run that starts from a checkpoint of another one, with that one's history up to this step.
 
     It keeps the id and the time of `own`. The last segment of the history is cut at the step; how long it took up to
-    there follows from its events.
+    there follows from its events, and what it emitted up to there is not known.
     """
     parent = earlier.run
     log = standing_log((*parent.segments, _next(step)), earlier.log)
     log = [dataclasses.replace(event, seq=seq) for seq, event in enumerate(log)]
     segments = []
-    for segment in parent.segments:
+    for segment in measured_segments(parent):
         if segment.start_step is None or segment.start_step < step or any(e.segment == segment.index for e in log):
             cut = segment.end_step is None or segment.end_step > step
             segments.append(_measured(segment, log, end_step=step) if cut else segment)
@@ -100,6 +101,7 @@ def child(earlier: Earlier, step: int, own: Run) -> TakenOver:
             if not made_later(evaluation)
         ),
         segments=tuple(segments),
+        emissions=total_emissions(segments),
     )
     return TakenOver(run=run, log=log)
 
@@ -124,6 +126,7 @@ def _measured(segment: Segment, log: Iterable[LogEvent], *, end_step: int | None
         segment,
         ended=ended,
         end_step=last if end_step is None else end_step,
+        emissions=segment.emissions if end_step is None else None,
         training_seconds=(ended - segment.started).total_seconds(),
         evaluation_seconds=float(sum(seconds for seconds in validations if isinstance(seconds, (int, float)))),
     )

@@ -15,15 +15,17 @@ from typing import Any, TypeVar
 
 from cardgen import corrections
 from cardgen.capture.dataset import capture_datasets
-from cardgen.capture.environment import capture_emissions, capture_environment
+from cardgen.capture.environment import capture_environment
 from cardgen.capture.model import capture_citations, capture_model
 from cardgen.capture.problems import Problems
 from cardgen.capture.trainer import capture_hyperparameters, changed_arguments
 from cardgen.capture.usage import capture_usage
 from cardgen.identity import speakable
 from cardgen.jobs import HOST_VARIABLES
-from cardgen.record import Durations, Hyperparameters, Model, Run, Segment
+from cardgen.record import Durations, Emissions, Hyperparameters, Model, Run, Segment
 from cardgen.redaction import redact
+from cardgen.totals import total_emissions
+from cardgen.tracking.meter import Meter
 from cardgen.tracking.options import Options
 
 T = TypeVar("T")
@@ -49,6 +51,8 @@ class Facts:
         self._args: Any = None
         self._made_tags: tuple[str, ...] = ()
         self._began: float | None = None
+        self._opened = False
+        self._meter = Meter()
         self._evaluation_seconds = 0.0
         self._run = Run(
             id=run_id,
@@ -149,6 +153,7 @@ class Facts:
         """A training is about to start: its arguments and where it runs."""
         self._args = args
         self.look_at_arguments(card)
+        self.problems.attempt("the emissions", lambda: self._meter.begin(card), None)
         environment = capture_environment(card, args, self.problems)
         if not self._hosts:
             job = {name: value for name, value in environment.scheduler.items() if name not in HOST_VARIABLES}
@@ -168,6 +173,7 @@ class Facts:
             self._began = time.monotonic()
             self._evaluation_seconds = 0.0
             segment = Segment(index=self.next_segment, started=started, start_step=step, changed=changed)
+            self._opened = True
             self.update(
                 status="running",
                 started=self._run.started or started,
@@ -229,15 +235,23 @@ class Facts:
         citations = look("the citations", lambda: capture_citations(card), ())
         # asking before anybody else did might make CodeCarbon ask the network where it is
         asked = self.emissions_known or not getattr(card, "first_save", True)
-        emissions = look("the emissions", lambda: capture_emissions(card), None) if asked else None
+        emissions = look("the emissions", lambda: self._meter.read(card, ask=asked), None)
         self.update(
             model=self.clean(facts, "model"),
             usage=self.clean(usage, "usage"),
             citations=self.clean(citations, "citations") or self._run.citations,
-            emissions=emissions or self._run.emissions,
         )
+        self._measured(emissions)
         if self.defaults is None and self._args is not None:
             self.look_at_arguments(card)
+
+    def _measured(self, emissions: Emissions | None) -> None:
+        """The newest segment emitted this; the run, what all segments did."""
+        with self.lock:
+            if emissions is not None and self._opened:
+                *others, last = self._run.segments
+                self.update(segments=(*others, dataclasses.replace(last, emissions=emissions)))
+            self.update(emissions=total_emissions(self._run.segments))
 
     def look_at_arguments(self, card: Any) -> None:
         """Training arguments; where the trainer was not seen being made, the library tells later which differ."""

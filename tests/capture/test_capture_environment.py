@@ -105,12 +105,13 @@ def test_the_environment_of_this_process_is_recorded(monkeypatch: pytest.MonkeyP
 
 
 def test_emissions_are_taken_from_a_tracker_that_was_started() -> None:
-    """The library's own way of asking; without a tracker, or before its start, there are none."""
+    """The library's own way of asking; one that was stopped has its result, and one not started has none."""
     data = SimpleNamespace(
         emissions=0.5, energy_consumed=2, on_cloud="N", cpu_model="cpu", gpu_model="", ram_total_size=16.0, duration=9
     )
     tracker = SimpleNamespace(_start_time=1.0, _prepare_emissions_data=lambda: data)
     card = SimpleNamespace(code_carbon_callback=SimpleNamespace(tracker=tracker))
+    assert capture_emissions(card, ask=False) is None
     assert capture_emissions(card) == Emissions(
         emissions_kg=0.5,
         energy_kwh=2.0,
@@ -120,6 +121,9 @@ def test_emissions_are_taken_from_a_tracker_that_was_started() -> None:
         ram_gb=16.0,
         duration_seconds=9.0,
     )
+    found = capture_emissions(card)
     tracker._start_time = None
     assert capture_emissions(card) is None
+    tracker.final_emissions_data = data
+    assert capture_emissions(card, ask=False) == found
     assert capture_emissions(SimpleNamespace(code_carbon_callback=None)) is None

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import datetime as dt
 
-from cardgen.record import Checkpoint, Durations, Evaluation, Model, Run, Segment
+from cardgen.record import Checkpoint, Durations, Emissions, Evaluation, Model, Run, Segment
 from cardgen.registry import Registry, SpoolWriter, spool_folder
 from cardgen.registry.joining import joined
 
@@ -107,3 +107,25 @@ def test_folding_joins(registry: Registry, url: str) -> None:
     assert registry.having("run", "weights", "w") == []
     assert registry.is_deleted(FIRST.id)
     assert not registry.is_deleted("01900000-0000-7000-8000-000000000009")
+
+
+def test_emissions_of_both_parts_are_added_up() -> None:
+    """Also those that an older record knows of the whole alone; joining again counts nothing twice."""
+    one = Emissions(emissions_kg=0.25, energy_kwh=1.0, on_cloud=False)
+    own = dataclasses.replace(segment(2, 4.0), emissions=one)
+    alone = dataclasses.replace(ALONE, segments=(own,), emissions=one)
+    for first, total in ((FIRST, 0.25), (dataclasses.replace(FIRST, emissions=one), 0.5)):
+        run = joined(first, alone)
+        assert run.emissions is not None
+        assert run.emissions.emissions_kg == total
+        assert joined(run, alone) == run
+
+
+def test_notes_stay() -> None:
+    """A recorder writes none: those that the registry has stay, also through a part that was recorded alone."""
+    noted = dataclasses.replace(FIRST, notes={"bias": "new"})
+    assert joined(noted, ALONE).notes == {"bias": "new"}
+    assert joined(noted, dataclasses.replace(FIRST, notes={"bias": "old", "contact": "me"})).notes == {
+        "bias": "new",
+        "contact": "me",
+    }
