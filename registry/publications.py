@@ -6,14 +6,14 @@ A publication is told of its repository, and survives the run: its record is not
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import sqlalchemy as sa
 
 from cardgen.errors import RunNotFound
-from cardgen.registry import rows, versions, writing
+from cardgen.registry import rows, texts, versions, writing
 from cardgen.registry.codec import decode_value, encode_value
 from cardgen.registry.engine import Database
 from cardgen.registry.tables import pending, publication
@@ -70,10 +70,19 @@ class Publications:
         """Of this database."""
         self._database = database
 
-    def add(self, made: Publication) -> Publication:
+    def add(
+        self,
+        made: Publication,
+        *,
+        target: str | None = None,
+        base: str = "",
+        text: str = "",
+        deleted: Iterable[str] = (),
+    ) -> Publication:
         """Keep a publication; one with weights makes the next version of the repository's model, unless it is proposed.
 
-        The same commit again is the same publication.
+        The same commit again is the same publication. With a `target` the card's pair there is kept as well, or nothing
+        is, see `Registry.save_card_text`; that of a run which is in no registry is left out.
 
         Returns:
             it, with its time and version.
@@ -81,6 +90,9 @@ class Publications:
         at = writing.now()
         with self._database.write() as connection:
             versions.lock(self._database, connection, made.repo_id)
+            row = writing.stored_row(self._database, connection, made.run_id) if target is not None else None
+            if target is not None and row is not None:
+                texts.put(self._database, connection, row.number, target, base=base, text=text, deleted=deleted)
             same = sa.select(publication).where(
                 publication.c.repo_id == made.repo_id,
                 publication.c.endpoint == made.endpoint,

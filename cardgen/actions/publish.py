@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from cardgen.actions.publish_plan import MAIN, OURS, Plan, Wanted, content_id, make_plan
+from cardgen.actions.publish_plan import MAIN, OURS, Plan, Wanted, content_id, make_plan, refuse_words
 from cardgen.actions.release import README, Release, find_folder, release_of
-from cardgen.errors import HeadMoved, HubError
+from cardgen.errors import CardgenError, HeadMoved, HubError
 from cardgen.hub.commit import Commit, commit
 from cardgen.hub.look import repository
 from cardgen.hub.problems import host
@@ -75,6 +76,7 @@ def publish(
     """
     wanted = wanted or Wanted()
     record = registry.run(run) if isinstance(run, str) else run
+    refuse_words(record, repo_id, wanted)
     log = registry.log(record.id)
     release = None if wanted.card_only else _release(record, wanted, progress)
     with connection(policy):
@@ -138,10 +140,13 @@ def _release(run: Run, wanted: Wanted, progress: Progress | None) -> Release:
 
 
 def _commit(plan: Plan, wanted: Wanted, progress: bool) -> Commit:
-    files: dict[str, Path | bytes] = {README: plan.card.text.encode()}
+    files: dict[str, Path | bytes] = {}
+    hashes: Mapping[str, str] = {}
     if plan.release is not None:
         files.update(plan.release.files)
         files.update(plan.release.replaced)
+        hashes = plan.release.hashes
+    files[README] = plan.card.text.encode()
     return commit(
         plan.repo_id,
         revision=MAIN if wanted.create_pr and plan.branch_is_new else plan.revision,
@@ -149,6 +154,7 @@ def _commit(plan: Plan, wanted: Wanted, progress: bool) -> Commit:
         message=wanted.message or f"Publish {plan.run.name}",
         description=f"{OURS}{plan.run.id}",
         add=files,
+        hashes=hashes,
         delete=plan.removed,
         create_pr=wanted.create_pr,
         progress=progress,
@@ -160,39 +166,48 @@ def _remember(plan: Plan, wanted: Wanted, done: Commit, registry: Registry) -> P
     from cardgen.registry.publications import Publication
 
     release, pull_request = plan.release, done.pr_url is not None
-    there = repository(plan.repo_id, done.oid) if release is not None and not pull_request else None
-    step = None
-    if release is not None:
-        step = next((point.step for point in plan.run.checkpoints if point.weights == release.weights), None)
-    text = plan.card.text
-    if not pull_request:
-        registry.save_card_text(
-            plan.run.id,
-            plan.target,
+    with _already_there(done, "the registry does not know of it"):
+        there = repository(plan.repo_id, done.oid) if release is not None and not pull_request else None
+        step = None
+        if release is not None:
+            step = next((point.step for point in plan.run.checkpoints if point.weights == release.weights), None)
+        text = plan.card.text
+        publication = registry.publications.add(
+            Publication(
+                run_id=plan.run.id,
+                run_name=plan.run.name,
+                repo_id=plan.repo_id,
+                endpoint=host(),
+                revision=plan.revision,
+                commit=done.oid,
+                pull_request=done.pr_url,
+                card=hashlib.sha256(text.encode()).hexdigest(),
+                weights=release.weights if release is not None else None,
+                step=step,
+                files={
+                    path: content_id(there.files[path])
+                    for path in (release.files if release is not None else ())
+                    if there is not None and path in there.files
+                },
+                user=plan.account.name,
+            ),
+            target=None if pull_request else plan.target,
             base=plan.card.base,
             text=text,
             deleted=plan.card.merged.deleted if plan.card.merged else (),
         )
-    publication = registry.publications.add(
-        Publication(
-            run_id=plan.run.id,
-            run_name=plan.run.name,
-            repo_id=plan.repo_id,
-            endpoint=host(),
-            revision=plan.revision,
-            commit=done.oid,
-            pull_request=done.pr_url,
-            card=hashlib.sha256(text.encode()).hexdigest(),
-            weights=release.weights if release is not None else None,
-            step=step,
-            files={
-                path: content_id(there.files[path])
-                for path in (release.files if release is not None else ())
-                if there is not None and path in there.files
-            },
-            user=plan.account.name,
-        )
-    )
-    if wanted.tag is not None and not pull_request:
-        create_tag(plan.repo_id, wanted.tag, sha=done.oid)
+    if wanted.tag is not None:
+        with _already_there(done, "it has no tag"):
+            create_tag(plan.repo_id, wanted.tag, sha=done.oid)
     return Published(plan=plan, url=done.pr_url or done.url, publication=publication, changed=done.changed)
+
+
+@contextmanager
+def _already_there(done: Commit, but: str) -> Iterator[None]:
+    """Have an error say that the commit is made."""
+    try:
+        yield
+    except CardgenError as error:
+        error.message = f"{done.pr_url or done.url} is published, but {but}: {error.message}"
+        error.hint = f"{error.hint or 'see what is wrong'}; then publish again: nothing is sent twice"
+        raise

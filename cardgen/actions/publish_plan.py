@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
 from cardgen.actions.check import check_text
+from cardgen.actions.check_policy import load_policy
 from cardgen.actions.publish_card import PublishedCard, card_for, private_rows, target_of, without_rows
 from cardgen.actions.release import README, Release
 from cardgen.actions.render import Form
+from cardgen.actions.scanning import has_home, has_secret
 from cardgen.check.report import Report
 from cardgen.errors import CardConflict, HubAccessDenied, PublishRefused, RevisionNotFound, SettingsError, Undecided
 from cardgen.hub.history import last_commit
@@ -25,6 +28,9 @@ if TYPE_CHECKING:
 Samples = Literal["include", "omit", "ask"]
 REDACTABLE = ("paths", "emails")
 MAIN = "main"
+_REF = re.compile(
+    r"(?!.*(?:\.\.|//|@\{|\.lock(?:/|$)|[/.]$|/\.))[A-Za-z0-9_][^\s~^:?*\[\\\x00-\x20\x7f]{0,199}|refs/pr/[0-9]+"
+)
 _LOOK = "see `cardgen check --explain RULE`"
 OURS = "Cardgen-Run: "
 """How the line of a commit's message begins by which a commit of ours is known."""
@@ -54,6 +60,16 @@ class Wanted:
                 f"{', '.join(sorted(unknown)) or self.samples!r} is not known",
                 hint="redact takes paths and emails, samples is include, omit or ask",
             )
+
+        if self.tag is not None and self.create_pr:
+            raise SettingsError("a pull request gets no tag", hint="tag the commit when it is merged")
+        if self.card_only and self.model is not None:
+            raise SettingsError("there is a folder of a model, and the card only is wanted", hint="leave one out")
+        for what, name in (("branch", self.revision), ("tag", self.tag)):
+            if name is not None and not _REF.fullmatch(name):
+                raise SettingsError(f"{name!r:.100} is no name of a {what}", hint="use letters, digits, . _ - and /")
+        if self.message is not None and not self.message.strip():
+            raise SettingsError("the commit's message is empty", hint="leave --message out, or say something")
 
     def plain(self) -> dict[str, Any]:
         """As plain values, for a publication that waits."""
@@ -110,6 +126,20 @@ class Plan:
     def size(self) -> int:
         """Bytes of all files."""
         return len(self.card.text.encode()) + (sum(self.release.sizes.values()) if self.release else 0)
+
+
+def refuse_words(run: Run, repo_id: str, wanted: Wanted) -> None:
+    """See that what names things in requests holds nothing that must not leave.
+
+    Raises:
+        PublishRefused: it does.
+    """
+    message = wanted.message or f"Publish {run.name}"
+    for what, text in (("repository", repo_id), ("branch", wanted.revision), ("tag", wanted.tag), ("message", message)):
+        if text is not None and has_secret(text):
+            raise PublishRefused(f"the {what} holds what looks like a token", hint="take it out")
+        if text is not None and has_home(text):
+            raise PublishRefused(f"the {what} holds the path of somebody's home", hint="take it out")
 
 
 def make_plan(
@@ -171,6 +201,7 @@ def make_plan(
     )
     last = registry.publications.last_model(repo_id, endpoint=host(), revision=revision)
     weights = release.weights if release is not None else last.weights if last is not None else None
+    policy = load_policy()
     report = check_text(
         card.text,
         run=card.run,
@@ -180,6 +211,7 @@ def make_plan(
         known_public=public,
         weights=weights,
         file=f"the card of {repo_id}",
+        policy=policy,
     )
     return Plan(
         run=run,
@@ -196,7 +228,7 @@ def make_plan(
         removed=_removed(at, release, last),
         report=report,
         notes=(*notes, *([release.note] if release is not None and release.note else [])),
-        problems=tuple(_problems(report, release)),
+        problems=tuple(_problems(report, release, strict=policy.strict)),
     )
 
 
@@ -266,10 +298,10 @@ def content_id(file: RemoteFile) -> str:
     return file.sha256 or file.blob
 
 
-def _problems(report: Report, release: Release | None) -> list[tuple[str, str]]:
+def _problems(report: Report, release: Release | None, *, strict: bool) -> list[tuple[str, str]]:
     problems = [
         (f"{found.rule}: {found.message}" + (f" (line {found.line})" if found.line else ""), found.remedy or _LOOK)
-        for found in report.stopping()
+        for found in report.stopping(strict=strict)
     ]
     for each in release.findings if release is not None else ():
         if each.kind == "secret":

@@ -1,6 +1,6 @@
 """The files of a model folder that are published, and those that stay home.
 
-What is published is on a list; everything else stays home and is named, with the reason. JSON files and the headers of
+What is published is on a list; everything else stays home and is named, with the reason. Texts and the headers of
 weights are scanned for secrets and for paths of this machine's users. Nothing in a folder is loaded or run.
 """
 
@@ -14,27 +14,16 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from cardgen.actions.allowed import CACHES, stays_home_because
+from cardgen.actions.scanning import Finding, scan
 from cardgen.checkpoint import OURS, hash_files, is_weights, weights_hash
 from cardgen.errors import FileProblem, PublishRefused
 from cardgen.files import JSON_LIMIT, read_limited
-from cardgen.personal import hide_homes
 from cardgen.record import File, Run
-from cardgen.redaction import redact_text
 
 README = "README.md"
 DEEPEST = 4
 """Folders in each other that are looked into: a router's modules lie two deep."""
 MOST_FILES = 10_000
-
-_SCANNED = (".json", ".txt", ".jinja", ".md", ".xml")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Finding:
-    """A secret (`kind` is `secret`) or a path of a user (`path`) in a file that would be published."""
-
-    path: str
-    kind: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,8 +31,8 @@ class Release:
     """A folder's files as they would be published.
 
     `files` are the local files by their path in the repository; `replaced` the content of those that are published
-    otherwise than they are; `sizes` in bytes. `stays_home` are pairs (path, reason). `weights` is the hash of the
-    published weights; `step` that of the checkpoint of the run with these weights. `note` is a warning, or None.
+    otherwise than they are; `sizes` in bytes, `hashes` the sha256 of each file as it was scanned. `stays_home` are
+    pairs (path, reason). `weights` is the hash of the published weights. `note` is a warning, or None.
     """
 
     folder: Path
@@ -105,10 +94,12 @@ def release_of(
     files: dict[str, Path] = {}
     stays_home: list[tuple[str, str]] = []
     for path, name in _walk(folder, stays_home):
+        if name == README or name.rpartition("/")[2] == OURS:
+            continue  # the card is rendered, and our own file is of this machine
         reason = stays_home_because(name, include)
         if reason is None:
             files[name] = path
-        elif name not in (README, OURS):
+        else:
             stays_home.append((name, reason))
     if not any(is_weights(name) for name in files):
         pickled = any(is_weights(name) for name, _ in stays_home)
@@ -118,9 +109,16 @@ def release_of(
             if pickled
             else "is it the folder of a model? name another with --model, or use --card-only",
         )
-    findings, replaced = _scan(files, redact_paths=redact_paths)
     listed = tuple(File(path=name, size=path.stat().st_size) for name, path in files.items())
+    times = {name: path.stat().st_mtime_ns for name, path in files.items()}
+    findings, replaced = scan(files, redact_paths=redact_paths)
     hashed = hash_files(folder, listed, every=True, done=done)
+    for file in hashed:
+        if file.sha256 is None or files[file.path].stat().st_mtime_ns != times[file.path]:
+            raise FileProblem(
+                f"{files[file.path]} cannot be read whole, or was changed while it was read",
+                hint="publish when nothing writes to it",
+            )
     weights = weights_hash(hashed)
     return Release(
         folder=folder,
@@ -129,7 +127,7 @@ def release_of(
         stays_home=stays_home,
         findings=findings,
         replaced=replaced,
-        hashes={file.path: file.sha256 for file in hashed if file.sha256 is not None},
+        hashes={file.path: file.sha256 or "" for file in hashed},
         weights=weights,
         note=_compare(run, folder, weights, hashed, allow_changed=allow_changed),
     )
@@ -200,34 +198,3 @@ def _walk(folder: Path, stays_home: list[tuple[str, str]]) -> Iterator[tuple[Pat
                 yield path, relative
             else:
                 stays_home.append((relative, "a link" if stat.S_ISLNK(mode) else "no file"))
-
-
-def _scan(files: Mapping[str, Path], *, redact_paths: bool) -> tuple[list[Finding], dict[str, bytes]]:
-    findings: list[Finding] = []
-    replaced: dict[str, bytes] = {}
-    for name, path in files.items():
-        text = _header(path) if name.endswith(".safetensors") else _text(path) if name.endswith(_SCANNED) else None
-        if text is None:
-            continue
-        if redact_text(text) != text:
-            findings.append(Finding(path=name, kind="secret"))
-        hidden = hide_homes(text)
-        if hidden == text:
-            continue
-        if redact_paths and name.endswith(_SCANNED):
-            replaced[name] = hidden.encode()
-        else:
-            findings.append(Finding(path=name, kind="path"))
-    return findings, replaced
-
-
-def _text(path: Path) -> str | None:
-    data = read_limited(path, JSON_LIMIT)
-    return None if data is None else data.decode("utf-8", "replace")
-
-
-def _header(path: Path) -> str | None:
-    """The JSON header of a safetensors file: eight bytes of length, then the text."""
-    with open(path, "rb") as file:
-        length = int.from_bytes(file.read(8), "little")
-        return file.read(min(length, JSON_LIMIT)).decode("utf-8", "replace")

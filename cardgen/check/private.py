@@ -161,8 +161,9 @@ def _homes(card: Subject) -> tuple[list[int], list[int]]:
 
 
 def _fact_lines(card: Subject) -> Iterator[tuple[int, str]]:
-    """The lines of the body that tell metadata and arguments: not the rows of tables, and not what people wrote."""
-    inside = False
+    """The lines of the body that tell metadata and arguments, title and introduction among them: no rows of tables, and
+    not what people wrote."""
+    inside = True
     for number, line in card.body_lines():
         if line.startswith("## "):
             inside = line.startswith(_FACTS)

@@ -38,6 +38,7 @@ def commit(
     parent: str,
     message: str,
     add: Mapping[str, Path | bytes],
+    hashes: Mapping[str, str] | None = None,
     delete: Collection[str] = (),
     revision: str | None = None,
     description: str = "",
@@ -54,6 +55,7 @@ def commit(
         parent: the commit that was looked at, in 40 hexadecimal digits; the branch must still be there.
         message: the first line of the commit's message.
         add: contents by their path in the repository.
+        hashes: the sha256 that files had when they were looked at: no others are sent.
         delete: paths that are removed.
         revision: the branch; None is the main one.
         description: the rest of the message.
@@ -68,7 +70,7 @@ def commit(
         HubError: see `cardgen.hub.problems`.
     """
     with connection() as link, without_warnings(), nullcontext() if progress else without_progress_bars():
-        sending = _Sending(repo_id, revision or MAIN, parent, frozen(add), tuple(delete), create_pr)
+        sending = _Sending(repo_id, revision or MAIN, parent, frozen(add, hashes or {}), tuple(delete), create_pr)
         outer, link.watcher = link.watcher, sending
         try:
             return _tried(link, sending, message, description)
@@ -102,6 +104,9 @@ def _sent(sending: _Sending, message: str, description: str) -> Commit:
         CommitOperationAdd(path, content.path if isinstance(content, Frozen) else content)
         for path, content in sending.add.items()
     ]
+    for operation, content in zip(operations, sending.add.values(), strict=True):
+        if isinstance(content, Frozen):
+            content.check(operation.upload_info.sha256.hex())  # the client has just hashed it
     operations += [CommitOperationDelete(path, is_folder=False) for path in sending.delete]
     sending.unsure = False
     try:

@@ -17,34 +17,52 @@ CHUNK = 1 << 20
 
 @dataclass(frozen=True, slots=True)
 class Frozen:
-    """A large file, as it was when it was chosen: `stamp` changes when it does."""
+    """A large file, as it was when it was chosen: `stamp` changes when it does.
+
+    `sha256` is that of the content that was looked at before, if it is known.
+    """
 
     path: Path
     stamp: tuple[int, int]
+    sha256: str | None = None
 
-    def check(self) -> None:
-        """See that it is still the same.
+    def check(self, sha256: str | None = None) -> None:
+        """See that it is still the same, and that the content that is sent (`sha256`) is the one that was looked at.
 
         Raises:
             FileProblem: it is not.
         """
-        if _stamp(self.path) != self.stamp:
-            raise FileProblem(f"{self.path} was changed while it was sent", hint="publish when nothing writes to it")
+        if _stamp(self.path) != self.stamp or (sha256 and self.sha256 and sha256 != self.sha256):
+            raise _changed(self.path)
 
 
-def frozen(add: Mapping[str, Path | bytes]) -> dict[str, Frozen | bytes]:
-    """Small files as they are now; what is scanned, sent and compared is the same then."""
-    return {path: content if isinstance(content, bytes) else _freeze(Path(content)) for path, content in add.items()}
+def frozen(add: Mapping[str, Path | bytes], hashes: Mapping[str, str]) -> dict[str, Frozen | bytes]:
+    """Small files as they are now; what is scanned, sent and compared is the same then.
+
+    Raises:
+        FileProblem: a file cannot be read, or has not the sha256 that it had when it was scanned.
+    """
+    return {
+        path: content if isinstance(content, bytes) else _freeze(Path(content), hashes.get(path))
+        for path, content in add.items()
+    }
 
 
-def _freeze(path: Path) -> Frozen | bytes:
+def _freeze(path: Path, sha256: str | None) -> Frozen | bytes:
     stamp = _stamp(path)
     if stamp[0] > FROZEN:
-        return Frozen(path, stamp)
+        return Frozen(path, stamp, sha256)
     try:
-        return path.read_bytes()
+        data = path.read_bytes()
     except OSError as error:
         raise _unreadable(path, error) from error
+    if sha256 is not None and hashlib.sha256(data).hexdigest() != sha256:
+        raise _changed(path)
+    return data
+
+
+def _changed(path: Path) -> FileProblem:
+    return FileProblem(f"{path} was changed while it was published", hint="publish when nothing writes to it")
 
 
 def _stamp(path: Path) -> tuple[int, int]:

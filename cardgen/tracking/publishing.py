@@ -14,7 +14,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from cardgen.errors import SettingsError
+from cardgen.errors import FileProblem, SettingsError
 from cardgen.tracking.guard import say
 
 if TYPE_CHECKING:
@@ -78,8 +78,15 @@ def _saved(points: Any, wanted: Wanted, model: Any) -> Iterator[Wanted]:
     if there or wanted.card_only or wanted.model is not None or model is None:
         yield wanted
         return
-    with tempfile.TemporaryDirectory(prefix="cardgen-model-") as folder:
-        model.save_pretrained(folder, create_model_card=False)
+    with contextlib.ExitStack() as stack:
+        try:
+            folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="cardgen-model-"))
+            model.save_pretrained(folder, create_model_card=False)
+        except Exception as error:  # torch, safetensors and the disk have errors of their own
+            raise FileProblem(
+                f"the model cannot be saved to be published: {error}",
+                hint="save it where there is room, and name that folder: model=…",
+            ) from error
         yield dataclasses.replace(wanted, model=folder)
 
 

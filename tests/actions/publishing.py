@@ -16,9 +16,11 @@ from cardgen.hub.retry import Policy
 from cardgen.record import Checkpoint, Run
 from cardgen.registry import Registry
 from tests.golden.facts import load
+from tests.hub_server import Client, HubServer
 
 CARD = Path(__file__).parent.parent / "golden" / "6.2.0" / "st_ir_eval"
 HEADER = b'{"__metadata__":{"format":"pt"}}'
+REPO = "ada/model"
 RUN_ID = "0198c1a0-0000-7000-8000-000000000001"
 
 
@@ -98,3 +100,39 @@ def refresh_there(registry: Path, layout: str | None, facts: dict[str, Any]) -> 
             for one in carry_out(opened, chosen, wanted=wanted, facts=facts)
         ]
     return changes, done
+
+
+class Publisher:
+    """A registry with one run and its saved model, and a person who publishes it."""
+
+    def __init__(self, client: Client, server: HubServer, folder: Path, data: bytes = b"weights") -> None:
+        self.client, self.server = client, server
+        self.registry = folder / "cards.db"
+        self.model = folder / "final"
+        save_model(self.model, data)
+        record(self.registry, self.model)
+
+    def token(self, name: str) -> str:
+        """The token of a user."""
+        return next(token for token, user in self.server.hub.users.items() if user.name == name)
+
+    def publish(self, *, user: str = "ada", policy: dict[str, Any] | None = None, **wanted: Any) -> Any:
+        """Publish the run."""
+        return self.client.call(publish_there, self.registry, REPO, wanted, policy, token=self.token(user))
+
+    def call(self, function: Any, *arguments: Any) -> Any:
+        """Call a function where the client is."""
+        return self.client.call(function, self.registry, *arguments, token=self.token("ada"))
+
+    def repo(self) -> Any:
+        """The repository."""
+        return self.server.hub.repos[REPO]
+
+    def files(self) -> dict[str, bytes]:
+        """What stands in it."""
+        files = self.repo().head.files
+        return {path: file.data if file.data is not None else file.sha256.encode() for path, file in files.items()}
+
+    def commits(self) -> int:
+        """How many commits were asked for."""
+        return len(self.server.log("POST", rf"/api/models/{REPO}/commit/"))

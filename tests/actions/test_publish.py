@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -13,10 +12,11 @@ from cardgen.errors import CardConflict, HubAccessDenied, HubUnreachable, Publis
 from cardgen.record import Dataset
 from cardgen.registry import Registry
 from tests.actions.publishing import (
+    REPO,
     RUN_ID,
+    Publisher,
     checkpoint,
     drift_there,
-    publish_there,
     record,
     refresh_there,
     save_model,
@@ -24,7 +24,6 @@ from tests.actions.publishing import (
 from tests.hub_server import Client, HubServer
 from tests.hub_server.http import Answer, Fault
 
-REPO = "ada/model"
 COMMIT = rf"/api/models/{REPO}/commit/"
 
 
@@ -50,42 +49,6 @@ def _fresh(server: HubServer) -> Iterator[None]:
     server.faults.clear()
     server.hub.repos.clear()
     server.hub.renamed.clear()
-
-
-class Publisher:
-    """A registry with one run and its saved model, and a person who publishes it."""
-
-    def __init__(self, client: Client, server: HubServer, folder: Path) -> None:
-        self.client, self.server = client, server
-        self.registry = folder / "cards.db"
-        self.model = folder / "final"
-        save_model(self.model)
-        record(self.registry, self.model)
-
-    def token(self, name: str) -> str:
-        """The token of a user."""
-        return next(token for token, user in self.server.hub.users.items() if user.name == name)
-
-    def publish(self, *, user: str = "ada", policy: dict[str, Any] | None = None, **wanted: Any) -> Any:
-        """Publish the run."""
-        return self.client.call(publish_there, self.registry, REPO, wanted, policy, token=self.token(user))
-
-    def call(self, function: Any, *arguments: Any) -> Any:
-        """Call a function where the client is."""
-        return self.client.call(function, self.registry, *arguments, token=self.token("ada"))
-
-    def repo(self) -> Any:
-        """The repository."""
-        return self.server.hub.repos[REPO]
-
-    def files(self) -> dict[str, bytes]:
-        """What stands in it."""
-        files = self.repo().head.files
-        return {path: file.data if file.data is not None else file.sha256.encode() for path, file in files.items()}
-
-    def commits(self) -> int:
-        """How many commits were asked for."""
-        return len(self.server.log("POST", COMMIT))
 
 
 @pytest.fixture(name="publisher")

@@ -20,6 +20,8 @@ PUBLISHING = (
     "tests/actions/test_publish.py",
     "tests/actions/test_publish_card.py",
     "tests/actions/test_publish_faults.py",
+    "tests/actions/test_publish_leaks.py",
+    "tests/actions/test_publish_local.py",
     "tests/actions/test_release.py",
     "tests/actions/test_sources.py",
     "tests/cli/test_cli_publish.py",

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 import cardgen
-from cardgen.errors import SettingsError
+from cardgen.errors import FileProblem, SettingsError
 from cardgen.registry import Registry
 from tests.hub_server import HubServer
 from tests.tracking import tiny
@@ -94,6 +94,19 @@ def test_what_cannot_be_published_waits(tmp_path: Path, capfd: pytest.CaptureFix
     with Registry(os.environ["CARDGEN_REGISTRY"], mode="read") as registry:
         (one,) = registry.publications.waiting("shy")
         assert (one.repo_id, one.options["card_only"], one.tries) == ("ada/model", True, 2)
+
+
+def test_a_live_model_that_cannot_be_saved_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing was saved, and there is no place for it: one error of ours, and the run is what it was."""
+    trainer = tiny.st_trainer(tmp_path / "out")
+    with cardgen.track(trainer, name="full") as run:
+        trainer.train()
+        with monkeypatch.context() as patch:
+            patch.setattr("tempfile.tempdir", str(tmp_path / "nowhere"))
+            with pytest.raises(FileProblem, match="cannot be saved to be published") as caught:
+                run.publish("ada/model", private=True)
+        assert "model=" in (caught.value.hint or "")
+    assert cardgen.open_run("full").run.status == "finished"
 
 
 def test_a_failed_run_is_not_published(tmp_path: Path) -> None:
