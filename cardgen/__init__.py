@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from cardgen.actions.check import check_card
     from cardgen.actions.compare import compare_runs
     from cardgen.actions.import_ import import_card
+    from cardgen.actions.leaderboard import leaderboard
     from cardgen.actions.read import ImportedCard
     from cardgen.actions.render import render_card
     from cardgen.errors import CardgenError, RunNotFound
@@ -41,6 +42,7 @@ __all__ = [
     "compare_runs",
     "current_run",
     "import_card",
+    "leaderboard",
     "open_run",
     "render_card",
     "track",
@@ -60,6 +62,7 @@ _HOMES = {
     "compare_runs": "cardgen.actions.compare",
     "current_run": "cardgen.tracking",
     "import_card": "cardgen.actions.import_",
+    "leaderboard": "cardgen.actions.leaderboard",
     "open_run": "cardgen.tracking",
     "render_card": "cardgen.actions.render",
     "track": "cardgen.tracking",

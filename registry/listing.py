@@ -34,17 +34,39 @@ def runs(database: Database, asked: Asked) -> Page[Run]:
     """
     with database.read() as connection:
         page = _select(database, connection, asked, [run.c.name])
-        numbers = [row[0] for row in page]
-        documents: dict[int, str] = {}
-        for start in range(0, len(numbers), _STATEMENT_LIMIT):
-            some = sa.select(document.c.run, document.c.text)
-            some = some.where(document.c.run.in_(numbers[start : start + _STATEMENT_LIMIT]))
-            documents.update((row.run, row.text) for row in connection.execute(some))
-        human = facts.of_many(connection, numbers)
-    whole = (
-        corrections.apply(query.decoded(name, documents.get(number)), human.get(number, {})) for number, _, name in page
-    )
+        whole = _whole(connection, [(row[0], row[2]) for row in page])
     return Page(whole, page.next)
+
+
+def _whole(connection: sa.Connection, named: Sequence[tuple[int, str]]) -> Iterator[Run]:
+    """The records of runs, given their numbers and names; all is read at once, and decoded when it is asked for."""
+    numbers = [number for number, _ in named]
+    documents: dict[int, str] = {}
+    for start in range(0, len(numbers), _STATEMENT_LIMIT):
+        some = sa.select(document.c.run, document.c.text)
+        some = some.where(document.c.run.in_(numbers[start : start + _STATEMENT_LIMIT]))
+        documents.update((row.run, row.text) for row in connection.execute(some))
+    human = facts.of_many(connection, numbers)
+    return (
+        corrections.apply(query.decoded(name, documents.get(number)), human.get(number, {})) for number, name in named
+    )
+
+
+def results(database: Database, asked: Asked) -> Iterator[tuple[str, Run]]:
+    """The derived status and the record of the runs that are asked for, page after page, each in a transaction.
+
+    Raises:
+        QueryError, DocumentError: as `runs` does.
+    """
+    asked = dataclasses.replace(asked, limit=STREAMED)
+    while True:
+        with database.read() as connection:
+            page = _select(database, connection, asked, [run.c.name, query.status_column(database)])
+            whole = _whole(connection, [(row[0], row[2]) for row in page])
+        yield from zip((row[3] for row in page), whole, strict=True)
+        if page.next is None:
+            return
+        asked = dataclasses.replace(asked, after=page.next)
 
 
 def run_rows(database: Database, asked: Asked) -> Page[RunRow]:

@@ -40,13 +40,17 @@ class Filters(TypedDict, total=False):
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """What a listing is asked: a query and filters, an order, at most how many, after which place."""
+    """What a listing is asked: a query and filters, an order, at most how many, after which place.
+
+    `measured` are full names of metrics, one of which a run must have.
+    """
 
     query: str = ""
     filters: Filters = field(default_factory=Filters)
     order_by: str = "-created"
     limit: int | None = None
     after: str | None = None
+    measured: Sequence[str] | None = None
 
 
 class Page(list[Row]):
@@ -84,6 +88,8 @@ def select(
         if start is not None and part.rank < start.part:
             continue
         wanted = sa.and_(run.c.deleted.is_(None), compiler.where(query, narrow, part.number))
+        if asked.measured is not None:
+            wanted = sa.and_(wanted, compiler.measured(asked.measured))
         value = sa.null() if part.value is None else part.value
         statement = sa.select(part.number, value, *columns).select_from(part.source).where(wanted, part.condition)
         if start is not None and part.rank == start.part:

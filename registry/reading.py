@@ -10,6 +10,8 @@ from cardgen.record import LogEvent, Run
 from cardgen.registry import facts, keys, listing, query, texts, writing
 from cardgen.registry.engine import Database
 from cardgen.registry.keys import KeyUse
+from cardgen.registry.language.keys import metrics_ending
+from cardgen.registry.language.stored import StoredKeys
 from cardgen.registry.pages import Asked, Filters, Page
 from cardgen.registry.query import RunRow, RunState
 from cardgen.registry.texts import CardText
@@ -150,6 +152,26 @@ class Readable:
     ) -> Iterator[dict[str, Any]]:
         """What `listing` with `columns` finds, however much, read page after page while it is asked for."""
         return listing.stream(self._database, Asked(query, filters, order_by, after=after), columns)
+
+    def metric_names(self, metric: str) -> tuple[list[str], list[str]]:
+        """The full names of evaluators' metrics that a name means: itself, else all that end so; and what else ends so.
+
+        Raises:
+            QueryError: there is none; the hint has the nearest.
+        """
+        with self._database.read() as connection:
+            return metrics_ending(metric, StoredKeys(connection))
+
+    def results(self, metrics: Sequence[str], query: str = "", **filters: Unpack[Filters]) -> Iterator[tuple[str, Run]]:
+        """The runs of a query that have one of these metrics, by full name, newest first, each with its status.
+
+        However many there are, they are read page after page while they are asked for.
+
+        Raises:
+            QueryError: a query or filter that cannot be right.
+            DocumentError: a document cannot be decoded.
+        """
+        return listing.results(self._database, Asked(query, filters, measured=metrics))
 
     def key_uses(self, prefix: str = "") -> list[KeyUse]:
         """The keys that can be asked and begin so, with what their values are and how many runs have them."""

@@ -25,6 +25,7 @@ EXPECTED = [
     "compare_runs",
     "current_run",
     "import_card",
+    "leaderboard",
     "open_run",
     "render_card",
     "track",

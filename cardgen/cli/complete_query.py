@@ -35,6 +35,15 @@ def complete_columns(context: click.Context, parameter: click.Parameter, incompl
     return [CompletionItem(start + comma + name) for name in _names(context, last)]
 
 
+def complete_metric(context: click.Context, parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    """The full name of a metric of evaluators that begins so, or has this in it if none does."""
+    start = "metrics." if incomplete.startswith("metrics.") else ""
+    names = [name.removeprefix("metrics.") for name in _names(context, "metrics.")]
+    wanted = incomplete.removeprefix(start)
+    found = [name for name in names if name.startswith(wanted)] or [name for name in names if wanted in name]
+    return [CompletionItem(start + name) for name in found]
+
+
 def _names(context: click.Context, prefix: str) -> list[str]:
     return _words(context, lambda registry: registry.key_names(prefix))
 

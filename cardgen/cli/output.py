@@ -137,14 +137,24 @@ class Output:
             raise click.UsageError("nobody can be asked here: add --yes")
         return click.confirm(visible(question), err=True)
 
-    def table(self, headings: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
-        """Write rows below headings; on a terminal the table fits."""
+    def heading(self, text: str) -> None:
+        """Write a line above a table; on a terminal it is bold, and cut where it does not fit."""
+        from cardgen.cli.table import cut
+
+        text = visible(text)
+        if sys.stdout.isatty():
+            text = cut(text, shutil.get_terminal_size().columns)
+            text = click.style(text, bold=True) if colour_wanted() else text
+        self.text(text)
+
+    def table(self, headings: Sequence[str], rows: Sequence[Sequence[Any]], *, kept: int = 1) -> None:
+        """Write rows below headings; on a terminal the table fits, and the `kept` first columns give way last."""
         from cardgen.cli.table import table_lines
 
         terminal = sys.stdout.isatty()
         width = shutil.get_terminal_size().columns if terminal else None
         cells = [[visible(cell_text(value)) for value in row] for row in rows]
-        lines = list(table_lines([visible(heading) for heading in headings], cells, width))
+        lines = list(table_lines([visible(heading) for heading in headings], cells, width, kept=kept))
         if terminal and colour_wanted():
             lines[0] = click.style(lines[0], bold=True)
         self.text("\n".join(lines))

@@ -11,6 +11,7 @@ from cardgen.cli.options import open_registry, registry_option, run_argument, vi
 from cardgen.cli.output import Output
 from cardgen.cli.runs_compare import compare
 from cardgen.cli.runs_edit import edit
+from cardgen.cli.runs_leaderboard import leaderboard
 from cardgen.cli.runs_list import keys, list_
 from cardgen.cli.runs_set import set_
 from cardgen.errors import AmbiguousRun, RunNotFound
@@ -18,7 +19,7 @@ from cardgen.errors import AmbiguousRun, RunNotFound
 
 @click.group()
 def runs() -> None:
-    """List, show, correct and delete runs.
+    """List, compare, rank, show, correct and delete runs.
 
     \b
     Examples:
@@ -33,6 +34,7 @@ runs.add_command(keys)
 runs.add_command(set_)
 runs.add_command(edit)
 runs.add_command(compare)
+runs.add_command(leaderboard)
 
 
 @runs.command()

@@ -82,7 +82,7 @@ def list_(
     """
     from cardgen.registry.query import COLUMNS
 
-    text = _joined(query)
+    text = joined_query(query)
     chosen = _columns(columns, COLUMNS) or list(DEFAULT_COLUMNS if out.format == "table" else COLUMNS)
     if limit is None:
         limit = TABLE_LIMIT if out.format == "table" else 0
@@ -101,7 +101,7 @@ def list_(
         out.hint(f"only {limit} are shown; --limit 0 shows all, the next: --after {following}")
 
 
-def _joined(words: Sequence[str]) -> str:
+def joined_query(words: Sequence[str]) -> str:
     """The words of a shell as one query: one with blanks in it right after an operator is one value."""
     from cardgen.registry.language import quote
 

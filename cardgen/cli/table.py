@@ -13,25 +13,28 @@ GAP = 2
 NARROWEST = 2
 
 
-def table_lines(headings: Sequence[str], rows: Sequence[Sequence[str]], width: int | None) -> Iterator[str]:
+def table_lines(
+    headings: Sequence[str], rows: Sequence[Sequence[str]], width: int | None, *, kept: int = 1
+) -> Iterator[str]:
     """The lines of a table, headings first; `width` is in cells, None does not limit it.
 
-    Where it does not fit, the widest column gives way first; the first column names the row and gives way last.
+    Where it does not fit, the widest column gives way first; the `kept` first ones say what it is about, and give way
+    last.
     """
     lines = [list(headings), *(list(row) for row in rows)]
     widths = [max(cell_len(line[column]) for line in lines) for column in range(len(headings))]
     if width is not None:
-        _fit(widths, width)
+        _fit(widths, width, kept)
     for line in lines:
         cells = (_cell(text, size) for text, size in zip(line, widths, strict=True))
         yield (" " * GAP).join(cells).rstrip()
 
 
-def _fit(widths: list[int], width: int) -> None:
+def _fit(widths: list[int], width: int, kept: int) -> None:
     def excess() -> int:
         return sum(widths) + GAP * (len(widths) - 1) - width
 
-    for columns in (range(1, len(widths)), range(1)):
+    for columns in (range(kept, len(widths)), range(min(kept, len(widths)))):
         while excess() > 0:
             widest = max(columns, key=lambda column: widths[column], default=None)
             if widest is None or widths[widest] <= NARROWEST:
@@ -39,7 +42,10 @@ def _fit(widths: list[int], width: int) -> None:
             widths[widest] -= 1
 
 
+def cut(text: str, size: int) -> str:
+    """The text, with a mark at its end if it takes more cells than this."""
+    return text if cell_len(text) <= size else set_cell_size(text, size - 1) + "…"
+
+
 def _cell(text: str, size: int) -> str:
-    if cell_len(text) > size:
-        return set_cell_size(text, size - 1) + "…"
-    return set_cell_size(text, size)
+    return set_cell_size(cut(text, size), size)

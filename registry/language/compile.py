@@ -61,6 +61,12 @@ class Compiler:
             return (run.c.number if narrow.leads else self.unindexed(number)).in_(self._runs_with(query))
         return self._check(query)
 
+    def measured(self, names: Sequence[str]) -> sa.ColumnElement[bool]:
+        """The condition on `run` that it has a result of one of these metrics, by their full names."""
+        numbers = [self.fact_key(Fact("metrics", name)) for name in names]
+        row = sa.and_(fact.c.run == run.c.number, fact.c.key.in_(numbers))
+        return _exists(fact, row, sa.true())
+
     def narrow(self, query: Bound) -> Narrow | None:
         """The check that the fewest runs pass, of those that every run found must pass; None if many pass each.
 

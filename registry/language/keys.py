@@ -5,6 +5,7 @@ A registry says which facts it has through a `Catalog`; nothing here knows a dat
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final, Literal, Protocol, TypeAlias
@@ -12,7 +13,7 @@ from typing import Final, Literal, Protocol, TypeAlias
 from cardgen import measures
 from cardgen.errors import QueryError
 from cardgen.registry import rows
-from cardgen.registry.language.grammar import written_key
+from cardgen.registry.language.grammar import parse_key, written_key
 from cardgen.registry.language.problems import nearest, problem
 from cardgen.registry.language.tree import Direction, Key
 
@@ -167,14 +168,39 @@ def _moment(key: Key, name: str, query: str, catalog: Catalog) -> Moment:
     return "lowest" if end == "min" else "highest"
 
 
+def metrics_ending(text: str, catalog: Catalog) -> tuple[list[str], list[str]]:
+    """The full names of metrics that a name or key means: itself, else all that end so; and what else ends so.
+
+    Raises:
+        QueryError: there is none.
+    """
+    name = rows.searchable(text)
+    if not catalog.has("metrics", name) and text.startswith("metrics."):
+        name = rows.searchable(parse_key(text).name.removeprefix("metrics."))
+    found = _candidates("metrics", name, catalog)
+    if found:
+        others = [other for other in _ending("metrics", name, catalog) if other not in found]
+        return found, others
+    if _candidates(LOG, name, catalog):
+        hint = f"logs have it: cardgen runs list --sort 'best({written_key(f'metrics.{name}')})'"
+        raise problem(f"no evaluator gave {name!r:.100}", name, 0, hint)
+    raise _unknown(Key(f"metrics.{name}", 0), name, catalog)
+
+
+def _candidates(family: str, name: str, catalog: Catalog) -> list[str]:
+    """The full names of metrics: the name itself, else those that end so, whole words before parts of words."""
+    return [name] if catalog.has(family, name) else _ending(family, name, catalog)
+
+
+def _ending(family: str, name: str, catalog: Catalog) -> list[str]:
+    longer = [other for other in catalog.ending(family, name, _CONSIDERED) if other != name]
+    return [other for other in longer if name and not other[-len(name) - 1].isalnum()] or longer
+
+
 def _full(family: str, name: str, key: Key, query: str, catalog: Catalog) -> str:
-    """The full name of a metric: itself, or the only one that ends so, whole words before parts of words."""
+    """The full name of a metric: itself, or the only one that ends so."""
     name = rows.searchable(name)
-    if catalog.has(family, name):
-        return name
-    found = catalog.ending(family, name, _CONSIDERED)
-    whole = [other for other in found if not other[-len(name) - 1].isalnum()]
-    candidates = whole or found
+    candidates = _candidates(family, name, catalog)
     if not candidates:
         raise _unknown(key, query, catalog)
     if len(candidates) > 1:
@@ -191,11 +217,22 @@ def _unknown(key: Key, query: str, catalog: Catalog) -> QueryError:
         start = family + dot
         near = [start + name for name in nearest(rest, (name.removeprefix(start) for name in names))]
         near = [name for name in near if name in names]
+        if not near and family == "metrics":
+            near = _nearest_end(rest, [name for name in names if name.startswith(start)])
     else:
         near = nearest(key.name, names)
     hint = f"did you mean {' or '.join(near)}?" if near else "`cardgen runs keys` lists what can be asked"
     what = "no log has" if key.function is not None else "no run has"
     return problem(f"{what} {key.name!r:.100}", query, key.at, hint)
+
+
+def _nearest_end(end: str, names: Iterable[str]) -> list[str]:
+    """The names that have an end, from the beginning of a word, which is most like this one."""
+    ends: dict[str, list[str]] = {}
+    for name in names:
+        for place in re.finditer(r"(?<![A-Za-z0-9])[A-Za-z0-9]", name):
+            ends.setdefault(name[place.start() :], []).append(name)
+    return list(dict.fromkeys(name for near in nearest(end, ends) for name in ends[near]))[:3]
 
 
 def known(catalog: Catalog, *, logs: bool = False) -> list[str]:

@@ -36,7 +36,8 @@ def large(registry: Registry, make_run: MakeRun) -> Registry:
     )
     registry.append(run.id, [LogEvent(seq=0, kind="eval", step=1, values={"map": 0.5, "loss": 1.0})])
     with registry._database.write() as connection:
-        for table, column in (("run", "number"), ("fact", "run"), ("history", "run"), ("log_event", "run")):
+        columns = [("run", "number"), *((table, "run") for table in ("fact", "history", "log_event", "document"))]
+        for table, column in columns:
             multiply(connection, table, column)
         if not registry._database.is_sqlite:
             connection.execute(sa.text("ANALYZE"))
@@ -141,3 +142,12 @@ def test_sqlite_begins_with_the_check_that_few_runs_pass(large: Registry) -> Non
     assert not any("USE TEMP B-TREE FOR ORDER BY" in line for line in many)
     for found in (few, many):  # the other check: at one run's facts, not at all facts with such a value
         assert any("SEARCH fact USING PRIMARY KEY (run=? AND key=?" in line for line in found), "\n".join(found)
+
+
+def test_results_of_a_metric_are_looked_up(large: Registry) -> None:
+    """The runs that have a result are told by the facts of each, and only their documents are read."""
+    whole = r"SCAN (fact|document)\b(?!.*INDEX)" if large._database.is_sqlite else r"Seq Scan on (fact|document)\b"
+    with plans(large) as found:
+        next(iter(large.results(["ndcg", "map"], "params.param_3 = 12")))
+    assert found
+    assert not [line for line in found if re.search(whole, line)], "\n".join(found)
