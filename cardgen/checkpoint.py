@@ -6,7 +6,7 @@ import dataclasses
 import hashlib
 import os
 import stat
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from cardgen.record import Checkpoint, File
@@ -115,3 +115,10 @@ def _sha256(path: Path, size: int, stop: Callable[[], bool], done: Callable[[int
     except OSError:
         return None
     return digest.hexdigest() if read == size else None
+
+
+def newest_first(points: Iterable[Checkpoint]) -> list[Checkpoint]:
+    """Checkpoints from the one that was saved last to the first; those that were only evaluated come behind."""
+    listed = list(points)
+    saved = sorted((point for point in listed if point.saved is not None), key=lambda point: (point.saved, point.path))
+    return [*reversed(saved), *reversed([point for point in listed if point.saved is None])]

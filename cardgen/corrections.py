@@ -43,19 +43,19 @@ def _matching(pattern: re.Pattern[str], what: str) -> Callable[[str], bool]:
     return check
 
 
-def _line(text: str) -> bool:
+def is_line(text: str) -> bool:
     """one line of text"""
     return 0 < len(text) <= LONGEST and text == text.strip() and _UNSAFE.search(text) is None
 
 
 def _run_name(text: str) -> bool:
     """one line of at most 200 characters, and not `latest`"""
-    return _line(text) and len(text) <= 200 and text != "latest"
+    return is_line(text) and len(text) <= 200 and text != "latest"
 
 
 def _tag(text: str) -> bool:
     """one line of text without a comma"""
-    return _line(text) and "," not in text
+    return is_line(text) and "," not in text
 
 
 _hub_id = _matching(_HUB_ID, "a Hub id such as microsoft/mpnet-base, never a path")
@@ -66,14 +66,14 @@ _MODEL: dict[str, Callable[[str], bool]] = {
     "language": _language,
     "base_model": _hub_id,
     "base_model_revision": _matching(_REVISION, "a commit, branch or tag"),
-    "title": _line,
+    "title": is_line,
     "hub_id": _hub_id,
-    "task": _line,
+    "task": is_line,
     "pipeline_tag": _matching(_PIPELINE, "a pipeline tag such as sentence-similarity"),
     "card_tags": _tag,
 }
-_RUN: dict[str, Callable[[str], bool]] = {"name": _run_name, "project": _line, "group": _line, "tags": _tag}
-_OF_DATASET: dict[str, Callable[[str], bool]] = {"name": _line, "hub_id": _hub_id}
+_RUN: dict[str, Callable[[str], bool]] = {"name": _run_name, "project": is_line, "group": is_line, "tags": _tag}
+_OF_DATASET: dict[str, Callable[[str], bool]] = {"name": is_line, "hub_id": _hub_id}
 _LISTS = frozenset({"language", "tags", "card_tags"})
 _TAGS = frozenset({"tags", "card_tags"})
 

@@ -4,6 +4,7 @@
     ├── SettingsError                2  (ValueError)   a setting or argument that cannot be right
     ├── QueryError                   2  (ValueError)   a search that cannot be understood
     ├── RunNotFound                  3  (LookupError)  no run answers to that reference
+    │   └── ModelNotFound            3                 no model, version, alias or tag does
     ├── AmbiguousRun                 2  (LookupError)  several runs do
     ├── CardError                       a card cannot be rendered or read
     │   ├── UnknownLayout            2  (ValueError)   no such library version
@@ -95,6 +96,14 @@ class RunNotFound(CardgenError, LookupError):
 
     def __init__(self, reference: str, *, hint: str | None = None) -> None:
         super().__init__(f"no run {reference!r}", hint=hint or "see `cardgen runs list`")
+        self.reference = reference
+
+
+class ModelNotFound(RunNotFound):
+    """There is no such model, or it has no such version, alias or tag; `reference` is what was asked for."""
+
+    def __init__(self, message: str, *, reference: str, hint: str | None = None) -> None:
+        CardgenError.__init__(self, message, hint=hint or "see `cardgen models list`")
         self.reference = reference
 
 

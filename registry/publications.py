@@ -74,6 +74,7 @@ class Publications:
         self,
         made: Publication,
         *,
+        alias: str | None = None,
         target: str | None = None,
         base: str = "",
         text: str = "",
@@ -81,13 +82,13 @@ class Publications:
     ) -> Publication:
         """Keep a publication; one with weights makes the next version of the repository's model, unless it is proposed.
 
-        The same commit again is the same publication. With a `target` the card's pair there is kept as well, or nothing
-        is, see `Registry.save_card_text`; that of a run which is in no registry is left out.
+        The same commit again is the same publication. `alias` points at the version from now on. With a `target` the
+        card's pair there is kept as well, or nothing is, see `Registry.save_card_text`; that of a run which is in no
+        registry is left out.
 
         Returns:
             it, with its time and version.
         """
-        at = writing.now()
         with self._database.write() as connection:
             versions.lock(self._database, connection, made.repo_id)
             row = writing.stored_row(self._database, connection, made.run_id) if target is not None else None
@@ -98,41 +99,13 @@ class Publications:
                 publication.c.endpoint == made.endpoint,
                 publication.c.commit == made.commit,
             )
-            if (row := connection.execute(same).first()) is not None:
-                return _publication(row)
-            version = None
-            if made.weights is not None and made.pull_request is None:
-                _, version, at = versions.add(
-                    connection,
-                    made.repo_id,
-                    run_id=made.run_id,
-                    run_name=made.run_name,
-                    weights=made.weights,
-                    step=made.step,
-                    card=made.card,
-                    commit=made.commit,
-                )
-            connection.execute(
-                publication.insert().values(
-                    at=at,
-                    run_id=made.run_id,
-                    run_name=made.run_name,
-                    repo_id=made.repo_id,
-                    endpoint=made.endpoint,
-                    revision=made.revision,
-                    commit=made.commit,
-                    pull_request=made.pull_request,
-                    card=made.card,
-                    weights=made.weights,
-                    step=made.step,
-                    files=encode_value(dict(made.files)),
-                    user=made.user,
-                    version=version,
-                )
-            )
-            where = f"{made.repo_id}@{made.commit}"
-            writing.note(connection, "publish", made.run_id, made.run_name, where[: writing.DETAIL_LIMIT])
-            return _publication(connection.execute(same).one())
+            if connection.execute(same).first() is None:
+                _insert(connection, made)
+            stored = connection.execute(same).one()
+            if alias is not None and stored.version is not None:
+                version_id = versions.id_of(connection, made.repo_id, stored.version)
+                versions.point(connection, made.repo_id, version_id, [alias])
+            return _publication(stored)
 
     def last_model(self, repo_id: str, *, endpoint: str, revision: str) -> Publication | None:
         """Our newest commit on a branch of a repository that put a model there."""
@@ -154,6 +127,13 @@ class Publications:
             select = select.where(publication.c.run_id == run_id)
         with self._database.read() as connection:
             return [_publication(row) for row in connection.execute(select)]
+
+    def of_repository(self, repo_id: str) -> list[Publication]:
+        """What was published to a repository, the newest first."""
+        select = sa.select(publication).where(publication.c.repo_id == repo_id)
+        with self._database.read() as connection:
+            found = connection.execute(select.order_by(*_NEWEST_FIRST))
+            return [_publication(row) for row in found]
 
     def wait(self, run_id: str, run_name: str, repo_id: str, options: Mapping[str, Any], reason: str) -> Pending:
         """Have a publication wait; the same run and repository wait once, with the options given last."""
@@ -192,6 +172,41 @@ class Publications:
                 connection.execute(pending.delete().where(pending.c.number == one.number))
                 if noted:
                     writing.note(connection, "drop", one.run_id, one.run_name, one.repo_id)
+
+
+def _insert(connection: sa.Connection, made: Publication) -> None:
+    version, at = None, writing.now()
+    if made.weights is not None and made.pull_request is None:
+        _, version, at = versions.add(
+            connection,
+            made.repo_id,
+            run_id=made.run_id,
+            run_name=made.run_name,
+            weights=made.weights,
+            step=made.step,
+            card=made.card,
+            commit=made.commit,
+        )
+    connection.execute(
+        publication.insert().values(
+            at=at,
+            run_id=made.run_id,
+            run_name=made.run_name,
+            repo_id=made.repo_id,
+            endpoint=made.endpoint,
+            revision=made.revision,
+            commit=made.commit,
+            pull_request=made.pull_request,
+            card=made.card,
+            weights=made.weights,
+            step=made.step,
+            files=encode_value(dict(made.files)),
+            user=made.user,
+            version=version,
+        )
+    )
+    where = f"{made.repo_id}@{made.commit}"
+    writing.note(connection, "publish", made.run_id, made.run_name, where[: writing.DETAIL_LIMIT])
 
 
 def _publication(row: sa.Row[Any]) -> Publication:

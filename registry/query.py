@@ -23,6 +23,8 @@ from cardgen.registry.writing import LATEST, now
 LOST_AFTER_SECONDS = 60
 """A run that is `running` and whose heartbeat is older than this is `lost`."""
 
+_REFERENCE_LIMIT = 500  # characters; what is longer names nothing
+
 NEWEST_FIRST = (run.c.created.desc().nulls_last(), run.c.number.desc())
 """The order of a listing that is asked for no other."""
 
@@ -109,10 +111,11 @@ class Found(NamedTuple):
 
 
 def find(connection: sa.Connection, reference: str, *, hidden: bool = False) -> Found:
-    """The run that a reference means: `latest`, an id, a name, or a unique start or end of one.
+    """The run that a reference means: `latest`, an id, a name, MODEL@VERSION, or a unique start or end of id or name.
 
     Raises:
         RunNotFound: there is none; with `hidden`, deleted ones are looked at, too.
+        ModelNotFound: there is the model, but not the version or alias.
         AmbiguousRun: a start or end is that of several.
     """
     query = sa.select(run.c.number, run.c.id, run.c.name)
@@ -124,12 +127,16 @@ def find(connection: sa.Connection, reference: str, *, hidden: bool = False) -> 
         if found is None:
             raise RunNotFound(reference, hint="no recorded run has finished yet: see `cardgen runs list`")
         return Found(*found)
-    text = rows.searchable(reference, rows.NAME_LIMIT + 1)
-    if not text or len(text) > rows.NAME_LIMIT:
-        raise RunNotFound(reference[: rows.NAME_LIMIT])
+    text = rows.searchable(reference, _REFERENCE_LIMIT)
     exact = connection.execute(query.where(sa.or_(run.c.id == text, run.c.name == text))).all()
     if exact:
         return Found(*next((row for row in exact if row.id == text), exact[0]))
+    if "@" in reference:
+        of_model = _of_model(connection, reference, query)
+        if of_model is not None:
+            return of_model
+    if not text or len(text) > rows.NAME_LIMIT:
+        raise RunNotFound(reference[: rows.NAME_LIMIT])
     matches = [_starts_or_ends(column, text) for column in (run.c.id, run.c.name)]
     found_rows = connection.execute(query.where(sa.or_(*matches)).order_by(run.c.name).limit(10)).all()
     if not found_rows:
@@ -137,6 +144,22 @@ def find(connection: sa.Connection, reference: str, *, hidden: bool = False) -> 
     if len(found_rows) > 1:
         raise AmbiguousRun(reference, [row.name for row in found_rows])
     return Found(*found_rows[0])
+
+
+def _of_model(connection: sa.Connection, reference: str, query: sa.Select[Any]) -> Found | None:
+    """The run of a model's version; None if there is no such model."""
+    from cardgen.registry import model_state
+
+    model, selector = model_state.split(reference)
+    if not model_state.exists(connection, model):
+        return None
+    version = model_state.version(connection, model, selector)
+    found = connection.execute(query.where(run.c.id == version.run_id)).one_or_none()
+    if found is None:
+        raise RunNotFound(
+            reference, hint=f"version {version.version} of {model} is of the run {version.run_name}, which was deleted"
+        )
+    return Found(*found)
 
 
 def _starts_or_ends(column: sa.Column[str], text: str) -> sa.ColumnElement[bool]:

@@ -40,6 +40,7 @@ from cardgen.settings import load_settings
 
 if TYPE_CHECKING:
     from cardgen.registry.ingesting import Ingested
+    from cardgen.registry.models import Models
     from cardgen.registry.publications import Publications
     from cardgen.registry.verifying import Progress, Verification
 
@@ -116,6 +117,13 @@ class Registry(Readable):
         from cardgen.registry.publications import Publications
 
         return Publications(self._database)
+
+    @functools.cached_property
+    def models(self) -> Models:
+        """Models: versions under a name, aliases and tags."""
+        from cardgen.registry.models import Models
+
+        return Models(self._database)
 
     def __repr__(self) -> str:
         return f"Registry({self.url!r}, mode={self.mode!r})"

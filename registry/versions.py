@@ -6,12 +6,13 @@ where an alias points is what was said last.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Literal, NamedTuple, TypeAlias
 
 import sqlalchemy as sa
 
 from cardgen.identity import new_run_id
-from cardgen.registry import writing
+from cardgen.registry import model_state, writing
 from cardgen.registry.engine import Database
 from cardgen.registry.tables import model_event, model_version
 
@@ -89,3 +90,17 @@ def add_event(
         )
     )
     return at
+
+
+def point(connection: sa.Connection, model: str, version_id: str, aliases: Sequence[str]) -> None:
+    """Have aliases of a model, which the caller has locked, point at a version; those that do so already stay."""
+    there = model_state.pointed(connection, [model]).get(model, {}) if aliases else {}
+    for alias in dict.fromkeys(aliases):
+        if there.get(alias) != version_id:
+            add_event(connection, model, "alias", version_id=version_id, value=alias)
+
+
+def id_of(connection: sa.Connection, model: str, version: int) -> str:
+    """The id of a version that is there."""
+    wanted = sa.and_(model_version.c.model == model, model_version.c.version == version)
+    return str(connection.execute(sa.select(model_version.c.id).where(wanted)).scalar_one())

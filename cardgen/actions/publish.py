@@ -191,6 +191,7 @@ def _remember(plan: Plan, wanted: Wanted, done: Commit, registry: Registry) -> P
                 },
                 user=plan.account.name,
             ),
+            alias=wanted.alias,
             target=None if pull_request else plan.target,
             base=plan.card.base,
             text=text,

@@ -46,6 +46,7 @@ class Wanted:
     revision: str | None = None
     create_pr: bool = False
     tag: str | None = None
+    alias: str | None = None
     message: str | None = None
     samples: Samples = "ask"
     redact: tuple[str, ...] = ()
@@ -60,6 +61,15 @@ class Wanted:
                 f"{', '.join(sorted(unknown)) or self.samples!r} is not known",
                 hint="redact takes paths and emails, samples is include, omit or ask",
             )
+        if self.alias is not None:
+            from cardgen.registry.models import check_alias
+
+            check_alias(self.alias)
+            if self.card_only or self.create_pr:
+                raise SettingsError(
+                    "an alias points at the version of a model, and this makes none",
+                    hint="point it at one that is there: cardgen models alias",
+                )
 
         if self.tag is not None and self.create_pr:
             raise SettingsError("a pull request gets no tag", hint="tag the commit when it is merged")

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from cardgen.actions.allowed import CACHES, stays_home_because
 from cardgen.actions.scanning import Finding, scan
-from cardgen.checkpoint import OURS, hash_files, is_weights, weights_hash
+from cardgen.checkpoint import OURS, hash_files, is_weights, newest_first, weights_hash
 from cardgen.errors import FileProblem, PublishRefused
 from cardgen.files import JSON_LIMIT, read_limited
 from cardgen.record import File, Run
@@ -58,10 +58,7 @@ def find_folder(run: Run, model: str | os.PathLike[str] | None = None) -> Path:
         if not folder.is_dir():
             raise FileProblem(f"there is no folder {model}", hint="--model takes the folder that the model is saved in")
         return folder
-    saved = sorted(
-        (point for point in run.checkpoints if point.saved is not None), key=lambda point: (point.saved, point.path)
-    )
-    for point in reversed([point for point in run.checkpoints if point.saved is None] + saved):
+    for point in newest_first(run.checkpoints):
         if Path(point.path).is_dir():
             return Path(point.path)
     what = "has saved no model" if not run.checkpoints else "has saved models, but none of the folders is here"

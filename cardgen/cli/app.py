@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Sequence
 from importlib import import_module
@@ -20,6 +21,7 @@ COMMANDS = {
     "doctor": "cardgen.cli.doctor:doctor",
     "edit": "cardgen.cli.runs_edit:edit",  # `runs edit`, which people look for here, too
     "import": "cardgen.cli.import_:import_",
+    "models": "cardgen.cli.models:models",
     "pending": "cardgen.cli.pending:pending",
     "publish": "cardgen.cli.publish:publish",
     "refresh": "cardgen.cli.refresh:refresh",
@@ -29,6 +31,9 @@ COMMANDS = {
     "status": "cardgen.cli.status:status",
 }
 """Every command and where it is; written out, because the packages of an installed cardgen cannot be listed."""
+
+
+_COMPLETE = "_CARDGEN_COMPLETE"
 
 
 class LazyGroup(click.Group):
@@ -64,7 +69,8 @@ def _version(context: click.Context, parameter: click.Parameter, value: bool) ->
 def cli() -> None:
     """Model cards from the record of a training run.
 
-    RUN is an id or a name, a unique prefix or suffix of one, or `latest`. Hints go to stderr, data to stdout.
+    RUN is an id or a name, a unique prefix or suffix of one, `latest`, or MODEL@VERSION, see `cardgen models`. Hints go
+    to stderr, data to stdout.
 
     Exit codes: 0 done, 1 failure, 2 usage, 3 not found, 4 conflict, 5 Hub or network, 6 check failed.
 
@@ -81,6 +87,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     for stream in (sys.stdout, sys.stderr):
         # A name that the terminal's encoding lacks is shown by its escape, not by a traceback.
         getattr(stream, "reconfigure", lambda **_: None)(errors="backslashreplace")
+    if _COMPLETE in os.environ:
+        from cardgen.cli import bash
+
+        bash.install()
     try:
         result = cli.main(arguments, prog_name="cardgen", standalone_mode=False)
         _flush()

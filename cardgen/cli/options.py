@@ -109,7 +109,8 @@ def run_argument(command: Command) -> Command:
 
 
 def complete_run(context: click.Context, parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:
-    """The names of runs that begin like this; nothing when the registry cannot be read."""
+    """The names of runs that begin like this, and versions of models; nothing when the registry cannot be read."""
+    from cardgen.cli.complete_model import complete_reference
     from cardgen.registry import Registry
 
     try:
@@ -118,4 +119,5 @@ def complete_run(context: click.Context, parameter: click.Parameter, incomplete:
     except CardgenError:
         return []
     names = [(row.name, row.title or "") for row in rows] + [("latest", "your newest finished run")]
-    return [CompletionItem(name, help=title) for name, title in names if name.startswith(incomplete)]
+    found = [CompletionItem(name, help=title) for name, title in names if name.startswith(incomplete)]
+    return [*found, *(complete_reference(context, incomplete) if incomplete else [])]

@@ -33,6 +33,7 @@ MOST_SHOWN = 40
 @click.option("--revision", metavar="BRANCH", help="The branch; a new one is made.  [default: main]")
 @click.option("--create-pr", is_flag=True, help="Open a pull request instead of committing.")
 @click.option("--tag", metavar="TAG", help="Tag the commit.")
+@click.option("--alias", metavar="NAME", help="Point this alias of the model at the new version, see `cardgen models`.")
 @click.option("-m", "--message", metavar="TEXT", help="The commit's title.")
 @click.option(
     "--samples",

@@ -136,3 +136,13 @@ class Publisher:
     def commits(self) -> int:
         """How many commits were asked for."""
         return len(self.server.log("POST", rf"/api/models/{REPO}/commit/"))
+
+
+def history_there(registry: Path, name: str, since: str | None = None, until: str | None = None) -> Any:
+    """What `cardgen models history` tells: action, version, commit and detail of each entry, and why the Hub's lack."""
+    from cardgen.actions.model_history import history
+
+    with Registry(registry, mode="read") as opened:
+        found = history(opened, name, since=since, until=until, policy=Policy(tries=1))
+    told = [(one.action, one.version, one.commit, one.detail) for one in found.entries if one.action != "create"]
+    return told, found.without_hub

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from cardgen.errors import CardConflict, HubAccessDenied, HubUnreachable, PublishRefused, Undecided
+from cardgen.errors import CardConflict, HubAccessDenied, HubUnreachable, PublishRefused, SettingsError, Undecided
 from cardgen.record import Dataset
 from cardgen.registry import Registry
 from tests.actions.publishing import (
@@ -17,6 +18,7 @@ from tests.actions.publishing import (
     Publisher,
     checkpoint,
     drift_there,
+    history_there,
     record,
     refresh_there,
     save_model,
@@ -302,3 +304,59 @@ def test_other_weights_make_the_next_version(publisher: Publisher) -> None:
         registry.save(dataclasses.replace(registry.run(RUN_ID), checkpoints=(checkpoint(publisher.model, 12),)))
     made, *_ = publisher.publish()
     assert (made.version, made.step) == (2, 12)
+
+
+def test_an_alias_follows_what_is_published(publisher: Publisher) -> None:
+    """`alias` points at the version that the publication made, also where the repository had all of it already."""
+    publisher.publish(alias="champion")
+    save_model(publisher.model, b"better")
+    with Registry(publisher.registry) as registry:
+        registry.change(RUN_ID, lambda run: dataclasses.replace(run, checkpoints=(checkpoint(publisher.model, 12),)))
+    publisher.publish()
+    with Registry(publisher.registry, mode="read") as registry:
+        assert [(one.version, one.step, one.aliases) for one in registry.models.versions(REPO)] == [
+            (2, 12, ()),
+            (1, 6, ("champion",)),
+        ]
+    publisher.publish(alias="champion")
+    with Registry(publisher.registry, mode="read") as registry:
+        assert registry.models.aliases(REPO) == {"champion": 2}
+        assert registry.run(f"{REPO}@champion").id == RUN_ID
+    with pytest.raises(SettingsError, match="makes none"):
+        publisher.publish(alias="champion", card_only=True)
+    with pytest.raises(SettingsError, match="cannot be an alias"):
+        publisher.publish(alias="latest")
+
+
+def test_the_history_has_the_commits_of_the_hub(publisher: Publisher) -> None:
+    """A commit of ours is told once, as what it was; those of others are among it, by time and within the times."""
+    made, *_ = publisher.publish()
+    repo = publisher.repo()
+    repo.commit({"README.md": b"by hand"}, author="bob", title="A word")
+    last = repo.head
+    told, without = publisher.call(history_there, REPO)
+    assert without is None
+    assert sorted(one for one in told if one[0] in ("publish", "register")) == [("publish", 1, made.commit, None)]
+    assert [one for one in told if one[2] == last.oid] == [("commit", None, last.oid, "A word")]
+    assert len([one for one in told if one[0] == "commit"]) == len(repo.history(last)) - 1
+    within, _ = publisher.call(history_there, REPO, "2020-01-01", "2020-01-02")
+    assert within == []
+    with Registry(publisher.registry) as registry:
+        registry.models.register(RUN_ID, "plain name")
+    publisher.server.requests.clear()
+    assert publisher.call(history_there, "plain name") == ([("register", 1, None, None)], None)
+    assert publisher.server.requests == []
+
+
+def test_a_hub_that_is_away_hides_no_history(publisher: Publisher, server: HubServer) -> None:
+    """What the registry knows is told, and why the Hub's commits are not; a repository that is gone says so, too."""
+    made, *_ = publisher.publish()
+    server.faults.append(Fault("GET", "/commits/", times=99, answer=Answer(503)))
+    told, without = publisher.call(history_there, REPO)
+    assert [one[0] for one in told] == ["publish"]
+    assert "503" in without
+    server.faults.clear()
+    server.hub.repos.clear()
+    told, without = publisher.call(history_there, REPO)
+    assert [one[2] for one in told] == [made.commit]
+    assert REPO in without

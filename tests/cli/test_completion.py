@@ -10,6 +10,8 @@ from typing import Any
 
 import pytest
 
+from cardgen.registry import Registry
+
 
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
 def test_each_shell_gets_a_script(call: Any, shell: str) -> None:
@@ -62,3 +64,33 @@ def test_the_registry_that_was_named_is_asked(registry: Path, tmp_path: Path) ->
     """`--registry` before the word counts; a registry that is not there offers nothing and breaks nothing."""
     assert complete("--registry", str(tmp_path / "none.db"), "render", "br") == []
     assert "latest" in complete("--registry", str(registry), "render", "la")
+
+
+@pytest.fixture
+def model(registry: Path) -> Path:
+    """A model with an alias."""
+    with Registry(registry) as opened:
+        opened.models.register("amber-otter", "me/model", aliases=["champion"])
+        opened.models.register("brisk-heron", "me/model")
+        opened.models.register("brisk-heron", "other")
+    return registry
+
+
+@pytest.mark.parametrize(
+    ("words", "offered"),
+    [
+        (("models", "show", "me"), ["me/model"]),
+        (("models", "register", "brisk-heron", "o"), ["other"]),
+        (("render", "me"), ["me/model@champion", "me/model@latest", "me/model@2", "me/model@1"]),
+        (("render", "me/model@ch"), ["me/model@champion"]),
+        (("render", "me/model", "@", "ch"), ["champion"]),  # as bash cuts it
+        (("render", "me/model", "@"), ["champion", "latest", "2", "1"]),
+        (("models", "show", "other", "@", "la"), ["latest"]),
+        (("models", "alias", "me/model", "@", "1", "cha"), ["champion"]),
+        (("models", "alias", "me/model", "champ"), ["champion"]),
+        (("render", "none@x"), []),
+    ],
+)
+def test_models_and_their_versions_are_completed(model: Path, words: tuple[str, ...], offered: list[str]) -> None:
+    """Names of models; behind `@` aliases and numbers, where bash has cut the word there, too."""
+    assert complete(*words) == offered
