@@ -31,7 +31,21 @@ if TYPE_CHECKING:
     from sqlalchemy.dialects import postgresql
 
 BUSY_SECONDS = 10.0
-CONNECT_SECONDS = 10
+
+_CONNECTION: dict[str, Any] = {
+    "connect_timeout": 10,
+    "client_encoding": "utf8",
+    "fallback_application_name": "cardgen",
+    # A network that swallows everything is noticed within a minute or two, instead of hours.
+    "keepalives_idle": 30,
+    "keepalives_interval": 10,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 60_000,
+    # None are prepared: behind a pooler the next transaction may meet a server process that knows of none.
+    "prepare_threshold": None,
+}
+"""How a server is connected to, where the URL does not say otherwise. Nothing here or later is set for a session: a
+pooler such as PgBouncer may give each transaction another one."""
 
 _inherited: list[sa.Engine] = []
 """What a forked child got from its parent: closing a connection here could disturb the parent's, so none ever is."""
@@ -54,7 +68,7 @@ class Database:
         self.mode = mode
         self.check: Callable[[sa.Connection], None] = lambda connection: None
         """Called at the start of every writing transaction; what it raises ends it."""
-        self._busy_seconds = busy_seconds
+        self.busy_seconds = busy_seconds
         self.is_sqlite = location.dialect == "sqlite"
         self._lock: lockfile.LockFile | None = None
         self._file: tuple[int, int] | None = None
@@ -86,13 +100,13 @@ class Database:
         """
         with translated(self.location), self._connected() as connection:
             if not self.is_sqlite:
-                connection.execution_options(isolation_level="REPEATABLE READ")
+                connection.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
             with connection.begin():
                 yield connection
 
     @contextmanager
     def write(self) -> Iterator[sa.Connection]:
-        """A transaction that is committed at the end of the block, or not at all.
+        """A transaction that is committed at the end of the block, or not at all; see `retrying.retried`.
 
         Raises:
             RegistryReadOnly: the registry was opened for reading.
@@ -198,7 +212,7 @@ class Database:
             poolclass=QueuePool,
             pool_size=1,
             max_overflow=8,
-            pool_timeout=self._busy_seconds,
+            pool_timeout=self.busy_seconds,
             pool_reset_on_return="rollback",
         )
 
@@ -213,7 +227,7 @@ class Database:
             mode = "rw"
         uri = f"file:{quote(str(path))}?mode={mode}"
         connection = sqlite3.connect(
-            uri, uri=True, timeout=self._busy_seconds, isolation_level=None, check_same_thread=False
+            uri, uri=True, timeout=self.busy_seconds, isolation_level=None, check_same_thread=False
         )
         if self.mode == "read":
             connection.execute("PRAGMA query_only = ON")
@@ -236,29 +250,14 @@ class Database:
     def _postgresql_engine(self) -> sa.Engine:
         try:
             url = sa.make_url(self.location.connect_url)
-            engine = sa.create_engine(
-                url,
-                pool_pre_ping=True,
-                hide_parameters=True,
-                connect_args={} if "connect_timeout" in url.query else {"connect_timeout": CONNECT_SECONDS},
-            )
+            given = {name: value for name, value in _CONNECTION.items() if name not in url.query}
+            return sa.create_engine(url, pool_pre_ping=True, hide_parameters=True, connect_args=given)
         except ImportError as error:
             raise MissingExtra("psycopg", "postgres") from error
         except (sa.exc.ArgumentError, ValueError):
             raise SettingsError(
                 f"{self.location.url!r} is no URL of a database", hint="write postgresql+psycopg://USER@HOST/DATABASE"
             ) from None
-
-        @sa.event.listens_for(engine, "connect")
-        def configure(connection: Any, record: Any) -> None:
-            with connection.cursor() as cursor:
-                cursor.execute(f"SET lock_timeout = {int(self._busy_seconds * 1000)}")
-                cursor.execute("SET client_encoding = 'UTF8'")
-                if self.mode == "read":
-                    cursor.execute("SET SESSION CHARACTERISTICS AS TRANSACTION READ ONLY")
-            connection.commit()
-
-        return engine
 
 
 def _prepare_file(path: Path, mode: str, create: bool) -> None:

@@ -26,6 +26,10 @@ _NO_DATABASE = re.compile('database ".*" does not exist')
 _MISSING = ("no such table", "no such column", "table ")  # "table run has no column named …"
 
 
+class Crossed(RegistryBusy):
+    """The database ended a transaction because it crossed another one: the same again may well succeed."""
+
+
 @contextmanager
 def translated(location: Location) -> Iterator[None]:
     """Raise errors of the database inside the block as cardgen's; errors of our own making stay as they are."""
@@ -113,7 +117,9 @@ def _from_postgresql(error: BaseException, location: Location) -> RegistryError 
         return RegistryFull(f"no space is left for the registry {location.url}", hint="free some space on the server")
     if state in ("25006", "42501"):
         return RegistryReadOnly(f"the registry {location.url} may not be written: {words}", hint="ask for the right")
-    if state in ("55P03", "57014", "40001", "40P01"):
+    if state in ("40001", "40P01", "23505"):
+        return Crossed(f"the registry {location.url} is written by too many at once", hint="try again")
+    if state in ("55P03", "57014"):
         return _busy(location)
     if state in ("42P01", "42703"):
         return NotARegistry(f"{location.url} is damaged, or no registry: {words}", hint="restore a backup of it")

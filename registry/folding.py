@@ -15,6 +15,7 @@ from __future__ import annotations
 import contextlib
 import logging
 import os
+import stat
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -27,6 +28,7 @@ from cardgen.record import Run
 from cardgen.registry import events, writing
 from cardgen.registry.codec import NewerDocument, decode_run
 from cardgen.registry.engine import Database
+from cardgen.registry.retrying import retried
 from cardgen.registry.said import Said, decode_said
 from cardgen.registry.spool import (
     SUFFIX,
@@ -88,8 +90,9 @@ class Folder:
         """
         run_id = path.name.removesuffix(SUFFIX)
         try:
-            heartbeat = path.lstat().st_mtime_ns // 1000
-            if path.is_symlink() or not path.is_file() or not is_run_id(run_id):
+            found = path.lstat()
+            heartbeat = found.st_mtime_ns // 1000
+            if not stat.S_ISREG(found.st_mode) or not is_run_id(run_id):
                 raise FileProblem(f"{path} is no spool of a run")
             first = first_number(path)
             if first < 0 and path.stat().st_size and next(scan_spool(path), None) is not None:
@@ -135,6 +138,7 @@ class Folder:
         with self._database.read() as connection:
             return folded_until(connection, run_id, first)
 
+    @retried
     def _fold_batch(self, path: Path, run_id: str, first: int, batch: _Batch, heartbeat: int) -> int | None:
         """Put a batch into the registry: how many entries were new, None if there is no run yet to put them to."""
         damaged = list(batch.damaged)

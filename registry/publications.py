@@ -16,6 +16,7 @@ from cardgen.errors import RunNotFound
 from cardgen.registry import rows, texts, versions, writing
 from cardgen.registry.codec import decode_value, encode_value
 from cardgen.registry.engine import Database
+from cardgen.registry.retrying import retried
 from cardgen.registry.tables import pending, publication
 
 
@@ -70,6 +71,7 @@ class Publications:
         """Of this database."""
         self._database = database
 
+    @retried
     def add(
         self,
         made: Publication,
@@ -135,6 +137,7 @@ class Publications:
             found = connection.execute(select.order_by(*_NEWEST_FIRST))
             return [_publication(row) for row in found]
 
+    @retried
     def wait(self, run_id: str, run_name: str, repo_id: str, options: Mapping[str, Any], reason: str) -> Pending:
         """Have a publication wait; the same run and repository wait once, with the options given last."""
         columns = {
@@ -165,6 +168,7 @@ class Publications:
             raise RunNotFound(reference, hint="see what waits: cardgen pending list")
         return chosen
 
+    @retried
     def drop(self, chosen: Sequence[Pending], *, noted: bool = True) -> None:
         """Have them wait no longer."""
         with self._database.write() as connection:

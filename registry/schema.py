@@ -20,8 +20,9 @@ from typing import Any
 import sqlalchemy as sa
 
 from cardgen.errors import NotARegistry, RegistryBusy, RegistryNotFound, SchemaTooNew, SchemaTooOld
-from cardgen.registry.engine import Database
+from cardgen.registry.engine import BUSY_SECONDS, Database
 from cardgen.registry.location import parse_location
+from cardgen.registry.retrying import retried
 from cardgen.registry.tables import metadata, version
 from cardgen.settings import load_settings
 
@@ -36,6 +37,8 @@ FIRST_TABLES = frozenset(
 SCRIPTS = "cardgen.registry:migrations"
 _ADVISORY_LOCK = 0x63617264  # "card"
 _ACTIVE_MICROSECONDS = 60_000_000
+_UPGRADE_MILLISECONDS = 3_600_000
+"""How long one statement of an upgrade may take on a server."""
 
 
 def ensure_schema(database: Database, *, create: bool) -> None:
@@ -63,8 +66,10 @@ def ensure_schema(database: Database, *, create: bool) -> None:
     database.check = functools.partial(_check_unchanged, database)
 
 
-def upgrade_registry(url: str | os.PathLike[str] | None = None) -> tuple[str, str]:
-    """Bring a registry, also one on a server, to this version's schema.
+def upgrade_registry(
+    url: str | os.PathLike[str] | None = None, *, busy_seconds: float = BUSY_SECONDS
+) -> tuple[str, str]:
+    """Bring a registry, also one on a server, to this version's schema. `busy_seconds` is how long to wait for others.
 
     Returns:
         the schema before and after.
@@ -72,10 +77,10 @@ def upgrade_registry(url: str | os.PathLike[str] | None = None) -> tuple[str, st
     Raises:
         RegistryNotFound: there is none.
         SchemaTooNew: it is newer than this cardgen.
-        RegistryBusy: a run is being recorded by an older cardgen.
+        RegistryBusy: a run is being recorded by an older cardgen, or others are at work on it all the time.
     """
     location = parse_location(load_settings().registry if url is None else url)
-    database = Database(location, mode="write", create=False)
+    database = Database(location, mode="write", create=False, busy_seconds=busy_seconds)
     try:
         before = stored_revision(database)
         if before is not None and _order(before, database) < _order(REVISION, database):
@@ -120,22 +125,40 @@ def upgrade(database: Database) -> None:
     """Bring an older registry to `REVISION`, in one transaction; a SQLite file is copied first.
 
     The rows that follow from documents and logs are made anew, by the code that reads them.
+    Of two that upgrade, the second waits for the first, and finds nothing left to do.
 
     Raises:
-        RegistryBusy: a run is being recorded by an older cardgen.
+        RegistryBusy: a run is being recorded by an older cardgen, or others are at work on it all the time.
     """
+    try:
+        done = _upgrade(database)
+    except RegistryBusy as error:
+        raise RegistryBusy(
+            f"the registry {_place(database)} cannot be upgraded now: others read, write or upgrade it",
+            hint="try again when nobody uses it",
+        ) from error
+    if not done:
+        raise RegistryBusy(
+            f"the registry {_place(database)} needs an upgrade, and a run is being recorded",
+            hint="try again when the run has ended",
+        )
+
+
+@retried
+def _upgrade(database: Database) -> bool:
+    """Upgrade, unless a run is being recorded; whether the registry has this version's schema now."""
     with database.write() as connection:
         _lock(database, connection)
         found = _revision(database, connection)
         if found is None or found == REVISION:
-            return
+            return True
         if _is_recording(connection):
-            raise RegistryBusy(
-                f"the registry {_place(database)} needs an upgrade, and a run is being recorded",
-                hint="try again when the run has ended",
-            )
+            return False
         if database.location.path is not None:
             _back_up(database, database.location.path)
+        else:  # the server's own limits may be too short; the wait for locks stays short, for all others wait behind it
+            connection.exec_driver_sql(f"SET LOCAL statement_timeout = {_UPGRADE_MILLISECONDS}")
+            connection.exec_driver_sql("SET LOCAL idle_in_transaction_session_timeout = 0")
         from alembic import command
         from alembic.config import Config
 
@@ -147,6 +170,7 @@ def upgrade(database: Database) -> None:
 
         repairing.rebuild_all(database, connection)
         writing.note(connection, "upgrade", None, None, f"{found} to {REVISION}")
+    return True
 
 
 def lock_whole(database: Database, connection: sa.Connection) -> None:
@@ -165,8 +189,7 @@ def _check_unchanged(database: Database, connection: sa.Connection) -> None:
     Raises:
         SchemaTooNew: the registry was upgraded since it was opened.
     """
-    if not database.is_sqlite:  # an upgrade waits for this transaction, and this one for an upgrade
-        connection.execute(sa.select(sa.func.pg_advisory_xact_lock_shared(_ADVISORY_LOCK)))
+    _lock(database, connection, shared=True)  # an upgrade waits for this transaction, and this one for an upgrade
     found = connection.exec_driver_sql(f"SELECT version_num FROM {version.name}").scalars().all()
     if found != [REVISION]:
         raise SchemaTooNew(
@@ -187,9 +210,12 @@ def _create(database: Database) -> str:
     return found
 
 
-def _lock(database: Database, connection: sa.Connection) -> None:
+def _lock(database: Database, connection: sa.Connection, *, shared: bool = False) -> None:
+    """The first statement of a transaction on a server: how long to wait for locks, and the lock of the whole."""
     if not database.is_sqlite:  # SQLite's BEGIN IMMEDIATE is the lock
-        connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_ADVISORY_LOCK)))
+        wait = sa.func.set_config("lock_timeout", str(round(database.busy_seconds * 1000)), True)
+        lock = sa.func.pg_advisory_xact_lock_shared if shared else sa.func.pg_advisory_xact_lock
+        connection.execute(sa.select(wait, lock(_ADVISORY_LOCK)))
 
 
 def _revision(database: Database, connection: sa.Connection) -> str | None:

@@ -32,6 +32,7 @@ from cardgen.registry.events import put as put_events
 from cardgen.registry.folding import DAMAGED_SUFFIX, Folder, is_recorded
 from cardgen.registry.location import parse_location
 from cardgen.registry.reading import Readable
+from cardgen.registry.retrying import retried
 from cardgen.registry.schema import ensure_schema, stored_revision
 from cardgen.registry.spool import SUFFIX
 from cardgen.registry.tables import document, fact, log_event, metadata, run
@@ -142,6 +143,7 @@ class Registry(Readable):
 
     # Writing
 
+    @retried
     def save(self, run: Run, *, seq: int | None = None) -> Run:
         """Store a run, new or known by its id, in one transaction.
 
@@ -179,16 +181,20 @@ class Registry(Readable):
         count = 0
         iterator = iter(runs)
         while some := list(itertools.islice(iterator, SAVED_AT_ONCE)):
-            prepared = [writing.prepare(self._database, self._keys, one) for one in some]
-            with self._database.write() as connection:
-                if not self._database.is_sqlite:
-                    for run_id in sorted(one.run.id for one in prepared):  # two that save alike do not wait crosswise
-                        writing.stored_row(self._database, connection, run_id)
-                for one in prepared:
-                    writing.put_run(self._database, connection, one, folded=None, heartbeat=writing.now())
+            self._save_some([writing.prepare(self._database, self._keys, one) for one in some])
             count += len(some)
         return count
 
+    @retried
+    def _save_some(self, prepared: Sequence[writing.Prepared]) -> None:
+        with self._database.write() as connection:
+            if not self._database.is_sqlite:
+                for run_id in sorted(one.run.id for one in prepared):  # two that save alike do not wait crosswise
+                    writing.stored_row(self._database, connection, run_id)
+            for one in prepared:
+                writing.put_run(self._database, connection, one, folded=None, heartbeat=writing.now())
+
+    @retried
     def set_facts(self, reference: str, changes: Mapping[str, Value | None]) -> Run:
         """Say what a person knows better of a run, field by field; None takes back what was said.
 
@@ -207,12 +213,12 @@ class Registry(Readable):
         """
         checked = corrections.check(changes)
         with self._database.write() as connection:
-            found = query.find(connection, reference)
-            row = writing.stored_row(self._database, connection, found.id)
-            if row is None:
-                raise RunNotFound(reference)
-            return writing.put_facts(self._database, connection, row, query.recorded_run(connection, found), checked)
+            row = self._locked(connection, reference)
+            return writing.put_facts(
+                self._database, connection, row, query.recorded_run(connection, _found(row)), checked
+            )
 
+    @retried
     def change(self, reference: str, change: Callable[[Run], Run]) -> Run:
         """Change the record of a run, in one transaction: of several processes that do so, none undoes another's.
 
@@ -227,13 +233,12 @@ class Registry(Readable):
             RunNotFound, AmbiguousRun, DocumentError: as `run` does.
         """
         with self._database.write() as connection:
-            found = query.find(connection, reference)
-            row = writing.stored_row(self._database, connection, found.id)
-            if row is None:
-                raise RunNotFound(reference)
-            changed = dataclasses.replace(change(query.recorded_run(connection, found)), id=found.id, name=row.name)
+            row = self._locked(connection, reference)
+            changed = change(query.recorded_run(connection, _found(row)))
+            changed = dataclasses.replace(changed, id=row.id, name=row.name)
             return writing.put_record(self._database, connection, row, changed)
 
+    @retried
     def append(self, run_id: str, events: Iterable[LogEvent]) -> int:
         """Append log events; those whose `seq` the run has already are passed over.
 
@@ -251,6 +256,7 @@ class Registry(Readable):
                 raise RunNotFound(run_id)
             return put_events(connection, row.number, new)
 
+    @retried
     def replace_log(self, run_id: str, events: Iterable[LogEvent]) -> None:
         """Put another log in the place of a run's: that of an imported run of which more is known by now.
 
@@ -266,6 +272,7 @@ class Registry(Readable):
             connection.execute(log_event.delete().where(log_event.c.run == row.number))
             put_events(connection, row.number, new)
 
+    @retried
     def heartbeat(self, run_id: str) -> None:
         """Say that the recorder of a run is alive.
 
@@ -315,6 +322,7 @@ class Registry(Readable):
 
         return Verifier(self._database, self._folder, repair=repair, progress=progress).verify()
 
+    @retried
     def save_card_text(
         self,
         run_id: str,
@@ -345,6 +353,7 @@ class Registry(Readable):
             if action is not None:
                 writing.note(connection, action, row.id, row.name, target)
 
+    @retried
     def delete(self, reference: str, *, purge: bool = False) -> Run:
         """Hide a run; with `purge`, also a hidden one, remove it with its log and its spool.
 
@@ -355,7 +364,7 @@ class Registry(Readable):
             RunNotFound, AmbiguousRun: as `run` does.
         """
         with self._database.write() as connection:
-            found = query.find(connection, reference, hidden=purge)
+            found = _found(self._locked(connection, reference, hidden=purge))  # before all that belongs to it
             removed = _stored_or_stub(connection, found)
             if purge:
                 for table, column in ((fact, fact.c.run), (log_event, log_event.c.run), (document, document.c.run)):
@@ -369,6 +378,13 @@ class Registry(Readable):
                 with contextlib.suppress(OSError):
                     (self._location.spool_folder / (found.id + suffix)).unlink()
         return removed
+
+    def _locked(self, connection: sa.Connection, reference: str, *, hidden: bool = False) -> sa.Row[Any]:
+        """The row of the run that a reference means, locked; another process may have removed it, or made it anew."""
+        row = writing.stored_row(self._database, connection, query.find(connection, reference, hidden=hidden).id)
+        if row is None:
+            raise RunNotFound(reference)
+        return row
 
     # Looking after it
 
@@ -432,6 +448,10 @@ class Registry(Readable):
 
 def _set(connection: sa.Connection, number: int, **columns: Any) -> None:
     connection.execute(run.update().where(run.c.number == number).values(**columns))
+
+
+def _found(row: sa.Row[Any]) -> query.Found:
+    return query.Found(row.number, row.id, row.name)
 
 
 def _stored_or_stub(connection: sa.Connection, found: query.Found) -> Run:

@@ -22,6 +22,7 @@ from cardgen.registry.engine import Database
 from cardgen.registry.figures import Figures, figures
 from cardgen.registry.folding import Folder
 from cardgen.registry.leftovers import Leftover, leftovers
+from cardgen.registry.retrying import retried
 from cardgen.registry.tables import card_text, document, fact, history, human_fact, key, log_event, run, spool
 
 PAGE = 100  # runs that are read in one transaction
@@ -183,10 +184,14 @@ class Verifier:
     def _settle(self, row: sa.Row[Any], problems: list[_Problem]) -> None:
         repaired = False
         if self._repair and any(problem.repairable for problem in problems):
-            with self._database.write() as connection:
-                repaired = repairing.rebuild(self._database, connection, row.id)
+            repaired = self._rebuilt(row.id)
         for problem in problems:
             self._found(problem.kind, problem.text, row.id, row.name, repaired=repaired and problem.repairable)
+
+    @retried
+    def _rebuilt(self, run_id: str) -> bool:
+        with self._database.write() as connection:
+            return repairing.rebuild(self._database, connection, run_id)
 
     def _problems(self, connection: sa.Connection, row: sa.Row[Any]) -> Iterator[_Problem]:
         human: dict[str, Any] | None = None

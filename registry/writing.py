@@ -26,6 +26,7 @@ from cardgen.registry import facts, rows
 from cardgen.registry.codec import decode_run, encode_run
 from cardgen.registry.engine import Database
 from cardgen.registry.joining import joined
+from cardgen.registry.retrying import retried
 from cardgen.registry.said import Said
 from cardgen.registry.tables import audit, document, fact, key, run
 
@@ -72,11 +73,15 @@ def prepare(database: Database, known: Keys, given: Run) -> Prepared:
     values = rows.facts(given)
     missing = {(item.kind, item.name) for item in values} - known.keys()
     if missing:
-        # In a transaction of their own: keys are never taken back, so `known` stays right.
-        with database.write() as connection:
-            found = _numbers(database, connection, missing)
-        known.update(found)
+        known.update(_numbered(database, missing))
     return Prepared(given, text, _fact_rows(values, known))
+
+
+@retried
+def _numbered(database: Database, missing: set[tuple[str, str]]) -> Keys:
+    """The numbers of keys, in a transaction of their own: keys are never taken back, so they stay right."""
+    with database.write() as connection:
+        return _numbers(database, connection, missing)
 
 
 def _numbers(database: Database, connection: sa.Connection, wanted: set[tuple[str, str]]) -> Keys:

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
@@ -15,8 +14,8 @@ from pathlib import Path
 import pytest
 
 from cardgen.record import LogEvent, Run
-from cardgen.registry import Registry, SpoolWriter, migrations, spool_folder
-from cardgen.registry.schema import REVISION
+from cardgen.registry import Registry, SpoolWriter, spool_folder
+from tests.registry.versions import NEXT, next_scripts
 
 MakeRun = Callable[..., Run]
 MakeEvents = Callable[..., list[LogEvent]]
@@ -105,22 +104,6 @@ except CardgenError as error:
     print(type(error).__name__)
 """
 
-NEXT = f"{int(REVISION) + 1:04d}"
-"""The revision after the one that is."""
-
-NEXT_REVISION = f'''
-"""The next revision."""
-import sqlalchemy as sa
-from alembic import op
-
-revision = "{NEXT}"
-down_revision = "{REVISION}"
-
-
-def upgrade() -> None:
-    op.add_column("run", sa.Column("stars", sa.BigInteger))
-'''
-
 
 def test_eight_writers_and_two_readers(url: str, start: Start, outputs: Outputs) -> None:
     """Recordings of eight processes are whole, were never refused, and readers saw no half of anything."""
@@ -155,9 +138,7 @@ def test_eight_processes_make_a_registry_once(tmp_path: Path, start: Start, outp
 def test_an_upgrade_while_eight_write(tmp_path: Path, start: Start, outputs: Outputs, alive: bool) -> None:
     """It is refused while runs are alive. If they seem dead it goes through, and what they write waits in spools."""
     path = tmp_path / "old.db"
-    scripts = tmp_path / "next" / "migrations"
-    shutil.copytree(Path(migrations.__file__).parent, scripts)
-    (scripts / "versions" / f"{NEXT}_next.py").write_text(NEXT_REVISION)
+    scripts = next_scripts(tmp_path)
     Registry(path).close()
     writers = [start(WRITE_UNTIL_TOLD, path) for _ in range(WRITERS)]
     for process in writers:
@@ -177,11 +158,11 @@ def test_an_upgrade_while_eight_write(tmp_path: Path, start: Start, outputs: Out
         assert registry.verify().whole
 
 
-def upgraded(path: Path, scripts: Path) -> Registry:
+def upgraded(path: Path, scripts: str) -> Registry:
     """The registry as a cardgen of the next revision opens it."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("cardgen.registry.schema.REVISION", NEXT)
-        patch.setattr("cardgen.registry.schema.SCRIPTS", str(scripts))
+        patch.setattr("cardgen.registry.schema.SCRIPTS", scripts)
         return Registry(path)
 
 

@@ -18,12 +18,13 @@ import sqlalchemy as sa
 
 from cardgen.errors import NotARegistry, RegistryBusy, RegistryNotFound, SchemaTooNew, SchemaTooOld
 from cardgen.record import Evaluation, LogEvent, Model, Run
-from cardgen.registry import Registry, migrations, schema, upgrade_registry
+from cardgen.registry import Registry, schema, upgrade_registry
 from cardgen.registry.engine import Database
 from cardgen.registry.location import parse_location
 from cardgen.registry.publications import Publication
 from cardgen.registry.schema import REVISION
 from cardgen.registry.tables import audit, metadata, model_event, model_version, version
+from tests.registry.versions import ADD_COLUMN, NEXT, next_scripts
 
 MakeRun = Callable[..., Run]
 
@@ -38,23 +39,10 @@ with Registry(sys.argv[1]) as registry:
     registry.save(Run(id=new_run_id(), name="first", model=Model(type="CrossEncoder")))
 """
 
-NEXT = f"{int(REVISION) + 1:04d}"
-"""The revision after the one that is."""
-
-NEXT_REVISION = f'''
-"""The next revision."""
-import sqlalchemy as sa
-from alembic import op
-
-revision = "{NEXT}"
-down_revision = "{REVISION}"
-
-
-def upgrade() -> None:
-    op.add_column("run", sa.Column("stars", sa.BigInteger))
-    if op.get_bind().execute(sa.text("SELECT count(*) FROM run WHERE name = 'failing'")).scalar_one():
-        raise RuntimeError("planned")
-'''
+FAILING = (
+    "if op.get_bind().execute(sa.text(\"SELECT count(*) FROM run WHERE name = 'failing'\")).scalar_one():",
+    "    raise RuntimeError('planned')",
+)
 
 
 CATALOGUE = (
@@ -105,11 +93,8 @@ def empty(url: str) -> str:
 @pytest.fixture
 def next_version(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """A cardgen whose schema is one revision further, inside the test."""
-    scripts = tmp_path / "next" / "migrations"
-    shutil.copytree(Path(migrations.__file__).parent, scripts)
-    (scripts / "versions" / f"{NEXT}_next.py").write_text(NEXT_REVISION)
+    monkeypatch.setattr(schema, "SCRIPTS", next_scripts(tmp_path, ADD_COLUMN, *FAILING))
     monkeypatch.setattr(schema, "REVISION", NEXT)
-    monkeypatch.setattr(schema, "SCRIPTS", str(scripts))
     yield
     sys.modules.pop(f"{NEXT}_next_py", None)
 
