@@ -22,6 +22,7 @@ from cardgen.registry import model_state, query, rows, versions
 from cardgen.registry.engine import Database
 from cardgen.registry.language.times import TIME_HINT, span
 from cardgen.registry.model_history import ModelEntry, entries, was_published
+from cardgen.registry.retrying import retried
 from cardgen.registry.tables import model_version
 
 NAME_LIMIT = 200
@@ -167,6 +168,7 @@ class Models:
 
     # Writing
 
+    @retried
     def register(
         self,
         run: str,
@@ -220,6 +222,7 @@ class Models:
             made = sa.select(model_version).where(model_version.c.id == version_id)
             return _with_state(connection, connection.execute(made).all())[0]
 
+    @retried
     def alias(self, reference: str, *aliases: str) -> ModelVersion:
         """Have aliases point at a version from now on, wherever they pointed.
 
@@ -238,6 +241,7 @@ class Models:
             versions.point(connection, found.model, found.id, aliases)
             return _with_state(connection, [found])[0]
 
+    @retried
     def unalias(self, name: str, *aliases: str) -> None:
         """Take aliases away.
 
@@ -253,6 +257,7 @@ class Models:
                     raise ModelNotFound(f"model {name!r:.200} has no alias {alias!r:.100}", reference=alias, hint=hint)
                 versions.add_event(connection, model, "unalias", version_id=there[alias], value=alias)
 
+    @retried
     def tag(self, reference: str, *tags: str) -> ModelVersion:
         """Give a version tags: each one line of at most 100 characters; raises as `alias` does."""
         for tag in tags:
@@ -262,6 +267,7 @@ class Models:
             _tag(connection, found.model, found.id, tags, add=True)
             return _with_state(connection, [found])[0]
 
+    @retried
     def untag(self, reference: str, *tags: str) -> ModelVersion:
         """Take tags from a version.
 

@@ -14,7 +14,7 @@ from typing import Literal
 import pytest
 import sqlalchemy as sa
 
-from cardgen.errors import CardgenError, RegistryBusy, RunNotFound, SchemaTooNew, SchemaTooOld
+from cardgen.errors import CardgenError, ModelNotFound, RegistryBusy, RunNotFound, SchemaTooNew, SchemaTooOld
 from cardgen.record import Hyperparameters, LogEvent, Run
 from cardgen.registry import Registry, schema, upgrade_registry
 from cardgen.registry.engine import Database
@@ -140,7 +140,7 @@ def test_32_writers(postgresql_url: str, make_run: MakeRun, make_events: MakeEve
         with Registry(postgresql_url, busy_seconds=60) as registry:
             together.wait(60)
             for step in range(5):
-                what = chance.randrange(7)
+                what = chance.randrange(8)
                 one, other = chance.choice(kept), chance.choice(spare)
                 values = {f"new_{chance.randrange(40)}": step for _ in range(5)}
                 if what == 0:
@@ -160,6 +160,10 @@ def test_32_writers(postgresql_url: str, make_run: MakeRun, make_events: MakeEve
                 elif what == 4:
                     with contextlib.suppress(RunNotFound):
                         registry.delete(other.id, purge=chance.random() < 0.7)
+                elif what == 7:
+                    registry.models.register(one.id, f"team/{chance.randrange(2)}", aliases=["champion"])
+                    with contextlib.suppress(ModelNotFound):
+                        registry.models.alias(f"team/{chance.randrange(2)}", "champion", "good")
                 elif what == 5:
                     registry.publications.wait(one.id, one.name, f"me/{chance.randrange(2)}", {}, "x")
                 else:
