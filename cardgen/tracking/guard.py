@@ -17,11 +17,16 @@ P = ParamSpec("P")
 R = TypeVar("R")
 
 
-class Guarded(Protocol):
+class Noting(Protocol):
+    """What notes its failures."""
+
+    problems: Problems
+
+
+class Guarded(Noting, Protocol):
     """What a guarded method's object must have. `armed` is False where nothing is recorded."""
 
     armed: bool
-    problems: Problems
 
 
 S = TypeVar("S", bound=Guarded)
@@ -49,7 +54,7 @@ def guarded(what: str) -> Callable[[Callable[Concatenate[S, P], R]], Callable[Co
     return decorate
 
 
-def attempt(self: Guarded, what: str, step: Callable[[], object]) -> None:
+def attempt(self: Noting, what: str, step: Callable[[], object]) -> None:
     """One step of several that do not depend on each other; its failure is noted and costs no other."""
     try:
         step()
@@ -57,7 +62,7 @@ def attempt(self: Guarded, what: str, step: Callable[[], object]) -> None:
         note_failure(self, what, error)
 
 
-def note_failure(self: Guarded, what: str, error: Exception) -> None:
+def note_failure(self: Noting, what: str, error: Exception) -> None:
     """Keep what could not be recorded among the run's problems, and tell the user once."""
     with contextlib.suppress(Exception):
         if self.problems.failed(what, error):

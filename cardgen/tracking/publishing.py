@@ -90,6 +90,27 @@ def _saved(points: Any, wanted: Wanted, model: Any) -> Iterator[Wanted]:
         yield dataclasses.replace(wanted, model=folder)
 
 
+class Wish:
+    """The publication that a hook was asked for, if it was."""
+
+    def __init__(self, options: Options) -> None:
+        """Nothing waits yet."""
+        self._options = options
+        self._waits = False
+
+    def leave(self, run_id: str, name: str) -> None:
+        """The run has ended well: from now on its publication waits."""
+        if self._options.publish is not None:
+            leave_pending(self._options, run_id, name)
+            self._waits = True
+
+    def push(self, run_id: str, name: str) -> None:
+        """Publish what waits; nothing is raised."""
+        waits, self._waits = self._waits, False
+        if waits:
+            push_pending(self._options, run_id, name)
+
+
 def leave_pending(options: Options, run_id: str, name: str) -> None:
     """Have the publication of an ended run wait in the registry; without one, say how it is made by hand."""
     assert options.publish is not None

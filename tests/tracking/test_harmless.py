@@ -25,7 +25,6 @@ from transformers import TrainerCallback, set_seed
 
 import cardgen
 from cardgen.tracking import journal, patches, sink
-from cardgen.tracking.recording import Recording
 from tests.tracking import tiny
 
 pytestmark = pytest.mark.filterwarnings("ignore:::(?!cardgen)")
@@ -115,7 +114,7 @@ def test_a_run_without_end_ends_with_its_model(tmp_path: Path) -> None:
     run = callback.run
     assert run is not None
     model = weakref.ref(trainer.model)
-    writing = callback.recording._journal._sink  # type: ignore[union-attr]
+    writing = callback.recording._draft.journal._sink  # type: ignore[union-attr]
     assert writing is not None
     del trainer
     gc.collect()
@@ -155,15 +154,23 @@ def test_a_copied_callback_takes_no_run_along(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "method",
-    ["_look_at_model", "_log", "_look_at_results", "_look_at_datasets", "_write", "_add_checkpoint", "_find_run"],
+    "part",
+    [
+        "subject.Subject._look_at_model",
+        "subject.Subject._look_at_results",
+        "subject.Subject._look_at_datasets",
+        "progress.Progress.log",
+        "draft.Draft._write",
+        "draft.find_run",
+        "saves.Saves.add",
+    ],
 )
 def test_a_failure_of_ours_is_noted_once_and_training_goes_on(
-    method: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+    part: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
     """Whatever breaks in the recording, the training ends, and the user is told once."""
 
-    def broken(self: Any, *args: Any, **kwargs: Any) -> None:
+    def broken(*args: Any, **kwargs: Any) -> None:
         raise ZeroDivisionError("deliberate")
 
     trainer = tiny.st_trainer(
@@ -171,7 +178,7 @@ def test_a_failure_of_ours_is_noted_once_and_training_goes_on(
         evaluator=tiny.similarity_evaluator(),
         args={"eval_strategy": "steps", "eval_steps": 1, "logging_steps": 1, "save_strategy": "steps", "save_steps": 2},
     )
-    monkeypatch.setattr(Recording, method, broken)
+    monkeypatch.setattr(f"cardgen.tracking.{part}", broken)
     with cardgen.track(trainer) as run:
         trainer.train()
         trainer.model.save_pretrained(str(tmp_path / "final"))

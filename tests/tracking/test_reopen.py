@@ -150,10 +150,10 @@ def test_a_result_survives_the_recorder(tmp_path: Path, open_registry: Open) -> 
     trainer = tiny.st_trainer(tmp_path, args={"save_strategy": "steps", "save_steps": 2})
     with cardgen.track(trainer, name="live") as run:
         trainer.train()
-        run._recording._journal.flush(10)
+        run._recording._draft.journal.flush(10)
         point = tmp_path / "out" / "checkpoint-2"
         while not all(p.weights for p in cardgen.open_run("live").run.checkpoints):
-            run._recording._journal.flush(1)
+            run._recording._draft.journal.flush(1)
         cardgen.open_run("live").evaluate(tiny.triplet_evaluator("aside"), load(point))
         cardgen.open_run("live").tag("seen")
         run.evaluate(tiny.similarity_evaluator("own"))
