@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Any, Unpack, overload
+from typing import TYPE_CHECKING, Any, Unpack, overload
 
 from cardgen.corrections import Value
 from cardgen.record import LogEvent, Run
@@ -15,6 +15,9 @@ from cardgen.registry.language.stored import StoredKeys
 from cardgen.registry.pages import Asked, Filters, Page
 from cardgen.registry.query import RunRow, RunState
 from cardgen.registry.texts import CardText
+
+if TYPE_CHECKING:
+    from cardgen.registry.lineage import Lineage
 
 
 class Readable:
@@ -172,6 +175,22 @@ class Readable:
             DocumentError: a document cannot be decoded.
         """
         return listing.results(self._database, Asked(query, filters, measured=metrics))
+
+    def lineage(self, reference: str) -> Lineage:
+        """Where a run comes from and where it went: parents, base model, children, data sets, publications.
+
+        Args:
+            reference: any that `run` takes; or a repository or model: then all runs that were published or registered
+                there, and those whose base model it is.
+
+        Raises:
+            RunNotFound: it is neither.
+            AmbiguousRun: it is the start or end of several runs.
+        """
+        from cardgen.registry.lineage import trace
+
+        with self._database.read() as connection:
+            return trace(connection, reference, query.status_column(self._database))
 
     def key_uses(self, prefix: str = "") -> list[KeyUse]:
         """The keys that can be asked and begin so, with what their values are and how many runs have them."""

@@ -21,6 +21,7 @@ COMMANDS = {
     "doctor": "cardgen.cli.doctor:doctor",
     "edit": "cardgen.cli.runs_edit:edit",  # `runs edit`, which people look for here, too
     "import": "cardgen.cli.import_:import_",
+    "lineage": "cardgen.cli.lineage:lineage",
     "models": "cardgen.cli.models:models",
     "pending": "cardgen.cli.pending:pending",
     "publish": "cardgen.cli.publish:publish",
