@@ -102,14 +102,14 @@ def is_weights(path: str) -> bool:
 
 def _sha256(path: Path, size: int, stop: Callable[[], bool], done: Callable[[int], None]) -> str | None:
     """The hash of a file; None if it is gone, cannot be read or has another size than before."""
-    digest = hashlib.sha256()
-    read = 0
+    digest, read = hashlib.sha256(), 0
+    chunk = memoryview(bytearray(CHUNK))  # one for all: new ones cost as much as the hash
     try:
-        with open(path, "rb") as file:
-            while chunk := file.read(CHUNK):
-                digest.update(chunk)
-                read += len(chunk)
-                done(len(chunk))
+        with open(path, "rb", buffering=0) as file:
+            while count := file.readinto(chunk):
+                digest.update(chunk[:count])
+                read += count
+                done(count)
                 if stop():
                     return None
     except OSError:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -141,11 +141,9 @@ def _release(run: Run, wanted: Wanted, progress: Progress | None) -> Release:
 
 def _commit(plan: Plan, wanted: Wanted, progress: bool) -> Commit:
     files: dict[str, Path | bytes] = {}
-    hashes: Mapping[str, str] = {}
     if plan.release is not None:
         files.update(plan.release.files)
         files.update(plan.release.replaced)
-        hashes = plan.release.hashes
     files[README] = plan.card.text.encode()
     return commit(
         plan.repo_id,
@@ -154,7 +152,7 @@ def _commit(plan: Plan, wanted: Wanted, progress: bool) -> Commit:
         message=wanted.message or f"Publish {plan.run.name}",
         description=f"{OURS}{plan.run.id}",
         add=files,
-        hashes=hashes,
+        seen=plan.release.seen if plan.release is not None else None,
         delete=plan.removed,
         create_pr=wanted.create_pr,
         progress=progress,

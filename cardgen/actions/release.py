@@ -18,6 +18,7 @@ from cardgen.actions.scanning import Finding, scan
 from cardgen.checkpoint import OURS, hash_files, is_weights, newest_first, weights_hash
 from cardgen.errors import FileProblem, PublishRefused
 from cardgen.files import JSON_LIMIT, read_limited
+from cardgen.hub.content import Seen, stamp_of
 from cardgen.record import File, Run
 
 README = "README.md"
@@ -31,8 +32,8 @@ class Release:
     """A folder's files as they would be published.
 
     `files` are the local files by their path in the repository; `replaced` the content of those that are published
-    otherwise than they are; `sizes` in bytes, `hashes` the sha256 of each file as it was scanned. `stays_home` are
-    pairs (path, reason). `weights` is the hash of the published weights. `note` is a warning, or None.
+    otherwise than they are; `sizes` in bytes, `seen` the files as they were scanned. `stays_home` are pairs (path,
+    reason). `weights` is the hash of the published weights. `note` is a warning, or None.
     """
 
     folder: Path
@@ -41,7 +42,7 @@ class Release:
     stays_home: Sequence[tuple[str, str]]
     findings: Sequence[Finding] = ()
     replaced: Mapping[str, bytes]
-    hashes: Mapping[str, str]
+    seen: Mapping[str, Seen]
     weights: str | None = None
     note: str | None = None
 
@@ -106,14 +107,15 @@ def release_of(
             if pickled
             else "is it the folder of a model? name another with --model, or use --card-only",
         )
-    listed = tuple(File(path=name, size=path.stat().st_size) for name, path in files.items())
-    times = {name: path.stat().st_mtime_ns for name, path in files.items()}
+    stamps = {name: stamp_of(path) for name, path in files.items()}
+    listed = tuple(File(path=name, size=size) for name, (size, _) in stamps.items())
     findings, replaced = scan(files, redact_paths=redact_paths)
     hashed = hash_files(folder, listed, every=True, done=done)
-    for file in hashed:
-        if file.sha256 is None or files[file.path].stat().st_mtime_ns != times[file.path]:
+    seen = {file.path: Seen(file.sha256, stamps[file.path]) for file in hashed if file.sha256 is not None}
+    for name, path in files.items():
+        if name not in seen or stamp_of(path) != stamps[name]:
             raise FileProblem(
-                f"{files[file.path]} cannot be read whole, or was changed while it was read",
+                f"{path} cannot be read whole, or was changed while it was read",
                 hint="publish when nothing writes to it",
             )
     weights = weights_hash(hashed)
@@ -124,7 +126,7 @@ def release_of(
         stays_home=stays_home,
         findings=findings,
         replaced=replaced,
-        hashes={file.path: file.sha256 or "" for file in hashed},
+        seen=seen,
         weights=weights,
         note=_compare(run, folder, weights, hashed, allow_changed=allow_changed),
     )

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from cardgen.errors import CardgenError, HeadMoved, HubError, HubRefused, HubUnreachable
-from cardgen.hub.content import Frozen, frozen, is_same
+from cardgen.hub.content import Frozen, Seen, frozen, is_same, operation
 from cardgen.hub.look import Repository, repository
 from cardgen.hub.problems import hub_errors, is_unavailable, status_of
 from cardgen.hub.quiet import without_progress_bars, without_warnings
@@ -38,7 +38,7 @@ def commit(
     parent: str,
     message: str,
     add: Mapping[str, Path | bytes],
-    hashes: Mapping[str, str] | None = None,
+    seen: Mapping[str, Seen] | None = None,
     delete: Collection[str] = (),
     revision: str | None = None,
     description: str = "",
@@ -55,7 +55,7 @@ def commit(
         parent: the commit that was looked at, in 40 hexadecimal digits; the branch must still be there.
         message: the first line of the commit's message.
         add: contents by their path in the repository.
-        hashes: the sha256 that files had when they were looked at: no others are sent.
+        seen: files as they were when they were looked at: they are sent as that, or not at all.
         delete: paths that are removed.
         revision: the branch; None is the main one.
         description: the rest of the message.
@@ -70,7 +70,7 @@ def commit(
         HubError: see `cardgen.hub.problems`.
     """
     with connection() as link, without_warnings(), nullcontext() if progress else without_progress_bars():
-        sending = _Sending(repo_id, revision or MAIN, parent, frozen(add, hashes or {}), tuple(delete), create_pr)
+        sending = _Sending(repo_id, revision or MAIN, parent, frozen(add, seen or {}), tuple(delete), create_pr)
         outer, link.watcher = link.watcher, sending
         try:
             return _tried(link, sending, message, description)
@@ -97,16 +97,10 @@ def _tried(link: Connection, sending: _Sending, message: str, description: str) 
 
 
 def _sent(sending: _Sending, message: str, description: str) -> Commit:
-    from huggingface_hub import CommitOperationAdd, CommitOperationDelete, HfApi
+    from huggingface_hub import CommitOperationDelete, HfApi
 
     # made for each try: the client does not take them twice
-    operations: list[Any] = [
-        CommitOperationAdd(path, content.path if isinstance(content, Frozen) else content)
-        for path, content in sending.add.items()
-    ]
-    for operation, content in zip(operations, sending.add.values(), strict=True):
-        if isinstance(content, Frozen):
-            content.check(operation.upload_info.sha256.hex())  # the client has just hashed it
+    operations = [operation(path, content) for path, content in sending.add.items()]
     operations += [CommitOperationDelete(path, is_folder=False) for path in sending.delete]
     sending.unsure = False
     try:

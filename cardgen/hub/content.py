@@ -6,6 +6,7 @@ import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from cardgen.errors import FileProblem
 from cardgen.hub.look import RemoteFile
@@ -16,56 +17,88 @@ CHUNK = 1 << 20
 
 
 @dataclass(frozen=True, slots=True)
-class Frozen:
-    """A large file, as it was when it was chosen: `stamp` changes when it does.
+class Seen:
+    """A file as it was when it was looked at: `sha256` of its content, `stamp` as `stamp_of` gave it before."""
 
-    `sha256` is that of the content that was looked at before, if it is known.
-    """
+    sha256: str
+    stamp: tuple[int, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Frozen:
+    """A large file, as it was when it was chosen; `sha256` is None if nobody has hashed it."""
 
     path: Path
     stamp: tuple[int, int]
     sha256: str | None = None
 
-    def check(self, sha256: str | None = None) -> None:
-        """See that it is still the same, and that the content that is sent (`sha256`) is the one that was looked at.
+    def check(self) -> None:
+        """See that it is still the same.
 
         Raises:
             FileProblem: it is not.
         """
-        if _stamp(self.path) != self.stamp or (sha256 and self.sha256 and sha256 != self.sha256):
+        if stamp_of(self.path) != self.stamp:
             raise _changed(self.path)
 
 
-def frozen(add: Mapping[str, Path | bytes], hashes: Mapping[str, str]) -> dict[str, Frozen | bytes]:
+def frozen(add: Mapping[str, Path | bytes], seen: Mapping[str, Seen]) -> dict[str, Frozen | bytes]:
     """Small files as they are now; what is scanned, sent and compared is the same then.
 
     Raises:
-        FileProblem: a file cannot be read, or has not the sha256 that it had when it was scanned.
+        FileProblem: a file cannot be read, or is not any more what was seen.
     """
     return {
-        path: content if isinstance(content, bytes) else _freeze(Path(content), hashes.get(path))
+        path: content if isinstance(content, bytes) else _freeze(Path(content).absolute(), seen.get(path))
         for path, content in add.items()
     }
 
 
-def _freeze(path: Path, sha256: str | None) -> Frozen | bytes:
-    stamp = _stamp(path)
+def _freeze(path: Path, seen: Seen | None) -> Frozen | bytes:
+    stamp = stamp_of(path)
     if stamp[0] > FROZEN:
-        return Frozen(path, stamp, sha256)
+        if seen is not None and seen.stamp != stamp:
+            raise _changed(path)
+        return Frozen(path, stamp, seen.sha256 if seen is not None else None)
     try:
         data = path.read_bytes()
     except OSError as error:
         raise _unreadable(path, error) from error
-    if sha256 is not None and hashlib.sha256(data).hexdigest() != sha256:
+    if seen is not None and hashlib.sha256(data).hexdigest() != seen.sha256:
         raise _changed(path)
     return data
+
+
+def operation(path: str, content: Frozen | bytes) -> Any:
+    """What the client takes to add a file. It would read a large one once more to hash it, where the hash is known.
+
+    The Hub compares what it gets with the hash, so that no other content is taken for this one.
+    """
+    from huggingface_hub import CommitOperationAdd
+    from huggingface_hub.lfs import UploadInfo
+
+    if isinstance(content, bytes):
+        return CommitOperationAdd(path, content)
+    if content.sha256 is None:
+        return CommitOperationAdd(path, content.path)
+    with open(content.path, "rb") as file:
+        sample = file.read(512)
+    made = CommitOperationAdd(path, b"")
+    made.path_or_fileobj = str(content.path)
+    made.upload_info = UploadInfo(size=content.stamp[0], sample=sample, sha256=bytes.fromhex(content.sha256))
+    return made
 
 
 def _changed(path: Path) -> FileProblem:
     return FileProblem(f"{path} was changed while it was published", hint="publish when nothing writes to it")
 
 
-def _stamp(path: Path) -> tuple[int, int]:
+def stamp_of(path: Path) -> tuple[int, int]:
+    """The size of a file in bytes and when it was changed last, in nanoseconds.
+
+    Raises:
+        FileProblem: it is gone.
+    """
     try:
         found = path.stat()
     except OSError as error:

@@ -55,7 +55,7 @@ def test_a_saved_model_is_published_whole(folder: Path) -> None:
     ]
     assert (found.stays_home, found.findings, found.note) == ([], [], None)
     assert found.sizes["model.safetensors"] == 8 + len(HEADER)
-    assert set(found.hashes) == set(found.files)
+    assert set(found.seen) == set(found.files)
 
 
 @pytest.mark.parametrize(

@@ -32,9 +32,10 @@ class Client:
     sleeps, such as the client before it tries again, sleeps a hundredth of the time.
     """
 
-    def __init__(self, endpoint: str, *, hasty: bool = False, **variables: str) -> None:
+    def __init__(self, endpoint: str, *, hasty: bool = False, patience: float = 60, **variables: str) -> None:
         variables = {**client_variables(endpoint), **variables}
         context = multiprocessing.get_context("spawn")
+        self._patience = patience
         self._pool = ProcessPoolExecutor(1, mp_context=context, initializer=_set, initargs=(variables, hasty))
 
     def __enter__(self) -> Client:
@@ -49,11 +50,11 @@ class Client:
         """What the function returns, or raises, over there; `token` is the one that it is logged in with.
 
         Raises:
-            TimeoutError: it takes longer than a minute; the process is ended.
+            TimeoutError: it takes longer than `patience` in seconds; the process is ended.
         """
         future = self._pool.submit(_call, function, arguments, token)
         try:
-            return future.result(timeout=60)
+            return future.result(timeout=self._patience)
         except TimeoutError:
             if not future.done():
                 for process in list(self._pool._processes.values()):
