@@ -22,8 +22,8 @@ Direction: TypeAlias = Literal["min", "max"]
 _WITH_GAIN = re.compile(r"([+-]?[0-9]{1,20}(?:\.[0-9]{1,20})?(?:e[+-]?[0-9]{1,3})?) \([+-][0-9.]{1,40}\)")
 _STARTS = r"(?:^|[_\s/.:-])"
 _LOWER = re.compile(
-    rf"(?<!negative)(?<!neg){_STARTS}"
-    r"(?:loss|mse|mae|rmse|error|perplexity|divergence|runtime|latency|flops|active_dims)(?:@[0-9]+)?$",
+    rf"(?:(?<!negative)(?<!neg){_STARTS}(?:loss|mse|mae|rmse|error|perplexity|divergence)"
+    rf"|{_STARTS}(?:runtime|latency|flops|active_dims))(?:@[0-9]+)?$",  # negative_active_dims: those of negatives
     re.IGNORECASE,
 )
 _NEITHER = re.compile(rf"{_STARTS}(?:threshold|epoch|step|learning_rate|grad_norm)$", re.IGNORECASE)

@@ -68,7 +68,15 @@ def test_a_displayed_number_may_be_half_a_digit_off(text: str, step: float) -> N
     "name",
     [
         *("eval_loss", "loss", "last training loss", "dev mse", "RMSE", "dev_mae", "error@10", "perplexity"),
-        *("kl_divergence", "dev_kl_divergence", "query_active_dims", "avg_flops", "eval_runtime", "latency"),
+        *(
+            "kl_divergence",
+            "dev_kl_divergence",
+            "query_active_dims",
+            "avg_flops",
+            "eval_runtime",
+            "latency",
+            "negative_active_dims",
+        ),
     ],
 )
 def test_less_is_better_where_the_last_word_says_so(name: str) -> None:
