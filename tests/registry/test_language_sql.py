@@ -13,9 +13,11 @@ from hypothesis import strategies as st
 
 from cardgen.identity import new_run_id
 from cardgen.record import (
+    Checkpoint,
     Column,
     Dataset,
     Displayed,
+    Durations,
     Environment,
     Evaluation,
     Hyperparameters,
@@ -54,12 +56,107 @@ TEXTS = [
     "😀",
     "\uffff",
 ]
+LONG = "long " * 99 + "text"  # 499 characters: what is behind the 500th is cut
+TEXTS += [
+    LONG,
+    f"{LONG}Aa",
+    f"{LONG}Ab",
+    f"{LONG}😀x",
+    "x" * 20_000,
+    "\u05d0\u05d1",
+    "\u202eabc\u202c",
+    "\u200f",
+    "مرحبا",
+]
+TEXTS += [
+    "\\",
+    "\\%",
+    "100%",
+    "_%",
+    "''",
+    '""',
+    "');--",
+    "\x1b[0m",
+    "\udc80",
+    "\ud83d\ude00",
+    "1e400",
+    "0x10",
+    "\u0661",
+    "-0",
+    "5e-324",
+]
+TEXTS += [
+    "0.5 (+0.1)",
+    "0.3 (-0.1)",
+    "ǆ",
+    "Ǆ",
+    "ς",
+    "Σ",
+    "\u0345",
+    "ŉ",
+    "\u1e9e",
+    "\t",
+    "\x85",
+    "\u2028",
+    "~",
+    "*",
+    "[a-z]",
+    "^a$",
+]
 TEXTS += ["%", "_", "a'b", 'a"b', "a\\b", "and", "x\0y", "\ud800", "İ", "i̇", "ﬁ", "fi", "-7d", "None", "\n", "a b"]
 NUMBERS = [0, 1, 1.0, -1, 0.1, 0.30000000000000004, 0.3, 5e-05, -0.0, 1e308, 2**70, 2**1100, 10, 2**53 + 1]
+NUMBERS += [5e-324, -5e-324, 2.2250738585072014e-308, 1.7976931348623157e308, 2**53, 2**63, -(2**63), 2**1024 - 1]
 NUMBERS += [float("inf"), float("-inf"), float("nan")]
-VERSIONS = ["2.9", "2.10", "2.10.0", "2.10.0+cu121", "2.10rc1", "5.1.0.dev0", "nightly", "1!0", ""]
-KEYS = ["seed", "learning_rate", "odd key", "a.b", 'q"uote', "é", "\ud800", "x\0y"]
-METRICS = ["dev_ndcg@10", "test_ndcg@10", "map", "dev_map", "eval_loss", "m\0p", "10"]
+VERSIONS = [
+    "2.9\0",
+    "\ud800",
+    "2.9 ",
+    "v2.9",
+    "2_9",
+    "\u0662.\u0669",
+    "2.9'",
+    "1" * 30,
+    "2.10.0.post1",
+    "2.10.dev1",
+    "2.10",
+    "2.10.0",
+    "2.10.0+cu121",
+    "2.10rc1",
+    "5.1.0.dev0",
+    "nightly",
+    "1!0",
+    "",
+]
+KEYS = ["seed", "learning_rate", "odd key", "a.b", 'q"uote', "é", "\ud800", "x\0y", "%", "_", "\\", "'", "\n", "\u202e"]
+KEYS += [
+    "\u05d0",
+    "😀",
+    "k" * 600,
+    "and",
+    "in",
+    "best(",
+    "a,b",
+    "a=b",
+    "metrics.map",
+    "[x]",
+    "@",
+    "\\x00",
+    "\u0663",
+    "~",
+    "!=",
+]
+METRICS = [
+    "dev_ndcg@10",
+    "test_ndcg@10",
+    "map",
+    "dev_map",
+    "eval_loss",
+    "m\0p",
+    "10",
+    "gap",
+    "%map",
+    "dev_f1_threshold",
+]
 DAY = dt.datetime(2026, 10, 1, tzinfo=dt.UTC)
 NOW = dt.datetime.now(dt.UTC)
 
@@ -81,7 +178,7 @@ def some(keys: Sequence[str], values: st.SearchStrategy[Any]) -> st.SearchStrate
 runs = st.builds(
     Run,
     id=st.builds(new_run_id),
-    name=st.sampled_from(["otter", "Otter", "straße", "10", "heron 2"]),
+    name=st.sampled_from(["otter", "Otter", "straße", "10", "heron 2", "%", "\ud800", "x\0y", "\u202e", "n" * 300]),
     project=maybe,
     group=maybe,
     tags=st.lists(text, max_size=3).map(tuple),
@@ -95,9 +192,12 @@ runs = st.builds(
             Dataset,
             role=st.sampled_from(["train", "eval"]),
             name=maybe,
+            hub_id=maybe,
+            revision=maybe,
+            split=maybe,
             size=st.sampled_from([None, 10, 557850]),
             columns=st.lists(st.builds(Column, name=text), max_size=2).map(tuple),
-            loss=st.none() | st.builds(Loss, name=st.sampled_from(["losses.CoSENTLoss", "CachedLoss"])),
+            loss=st.none() | st.builds(Loss, name=st.sampled_from(["losses.CoSENTLoss", "CachedLoss"]) | text),
         ),
         max_size=2,
     ).map(tuple),
@@ -105,13 +205,20 @@ runs = st.builds(
     evaluations=st.lists(
         st.builds(
             Evaluation,
-            evaluator=st.sampled_from(["IR", "Triplet"]),
-            primary_metric=st.sampled_from([None, "ndcg@10", "map"]),
+            evaluator=st.sampled_from(["IR", "Triplet"]) | text,
+            primary_metric=st.sampled_from([None, "ndcg@10", "map", "gap"]),
+            greater_is_better=st.sampled_from([None, True, False]),
             metrics=some(METRICS, number | displayed | text),
         ),
         max_size=2,
     ).map(tuple),
-    environment=st.builds(Environment, versions=some(["torch", "transformers"], st.sampled_from(VERSIONS))),
+    environment=st.builds(
+        Environment,
+        versions=some(["torch", "transformers", "odd '\0"], st.sampled_from(VERSIONS)),
+        scheduler=st.sampled_from([{}, {"SLURM_JOB_ID": "7"}, {"SLURM_JOB_ID": "\ud800'%"}]),
+    ),
+    durations=st.none() | st.builds(Durations, total_seconds=st.sampled_from([1.5, 5e-324, Displayed("0.3", 0.3)])),
+    checkpoints=st.lists(st.builds(Checkpoint, path=text, weights=maybe), max_size=2).map(tuple),
 )
 logs = st.lists(
     st.tuples(st.integers(0, 6), some(METRICS, number | displayed | text)), max_size=4, unique_by=lambda pair: pair[0]
@@ -135,14 +242,27 @@ FULL = (
 # Queries --------------------------------------------------------------------------------------------------------
 
 COLUMN_KEYS = ["name", "project", "group", "status", "origin", "model_type", "title", "base_model", "metric_name", "id"]
-FACT_KEYS = ["tags", "loss", "evaluator", "dataset.name", "dataset.size", "dataset.role", "dataset.column"]
+FACT_KEYS = [
+    "tags",
+    "loss",
+    "evaluator",
+    "job",
+    "weights",
+    "dataset.hub_id",
+    "dataset.revision",
+    "dataset.split",
+    "dataset.name",
+    "dataset.size",
+    "dataset.role",
+    "dataset.column",
+]
 FACT_KEYS += [written_key(f"params.{name}") for name in KEYS] + [written_key(f"metrics.{name}") for name in METRICS]
 FACT_KEYS += ["metrics.ndcg@10", "metrics.loss"]
 LOG_KEYS = [
     f"{function}({written_key(f'metrics.{name}')})" for function in ("best", "last", "min", "max") for name in METRICS
 ]
-LOG_KEYS += ["best(metrics.map, min)"]
-VERSION_KEYS = ["versions.torch", "versions.transformers"]
+LOG_KEYS += ["best(metrics.map, min)", "best(metrics.f1_threshold, max)"]
+VERSION_KEYS = ["versions.torch", "versions.transformers", written_key("versions.odd '\0")]
 TIME_KEYS = ["created", "started", "ended"]
 ORDER = st.sampled_from(["=", "!=", "<", "<=", ">", ">="])
 word = st.sampled_from([one for one in TEXTS if one]).map(quote) | st.sampled_from(
@@ -161,7 +281,15 @@ def comparison(keys: Sequence[str], operators: st.SearchStrategy[str], values: s
     return one | one | several
 
 
-figures = st.sampled_from(["0.3", "1", "0", "-1e5", "inf", "-inf", "5e-05", "1180591620717411303424"])
+FIGURES = ["0.3", "1", "0", "-0", "-1e5", "inf", "-inf", "5e-05", "5e-324", "1e-400", "1e400", "0.5", ".5", "5.", "+1"]
+FIGURES += [
+    "9007199254740993",
+    "9223372036854775807",
+    "9223372036854775808",
+    "1180591620717411303424",
+    "1.7976931348623157e308",
+]
+figures = st.sampled_from(FIGURES)
 leaves = (
     comparison(FACT_KEYS, ORDER | st.just("~"), word | figures)
     | comparison(FACT_KEYS, ORDER, figures)
