@@ -115,8 +115,13 @@ def _from_postgresql(error: BaseException, location: Location) -> RegistryError 
         return RegistryNotFound(f"{location.url}: {words}", hint="create the database first")
     if state == "53100":
         return RegistryFull(f"no space is left for the registry {location.url}", hint="free some space on the server")
-    if state in ("25006", "42501"):
+    if state == "25006":
         return RegistryReadOnly(f"the registry {location.url} may not be written: {words}", hint="ask for the right")
+    if state in ("42501", "3F000"):
+        return RegistryReadOnly(
+            f"the user of the registry {location.url} has not the right to do this: {words}",
+            hint="ask the owner of the registry; docs/scale.md has the rights of readers and writers",
+        )
     if state in ("40001", "40P01", "23505"):
         return Crossed(f"the registry {location.url} is written by too many at once", hint="try again")
     if state in ("55P03", "57014"):

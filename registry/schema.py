@@ -19,7 +19,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from cardgen.errors import NotARegistry, RegistryBusy, RegistryNotFound, SchemaTooNew, SchemaTooOld
+from cardgen.errors import NotARegistry, RegistryBusy, RegistryNotFound, RegistryReadOnly, SchemaTooNew, SchemaTooOld
 from cardgen.registry.engine import BUSY_SECONDS, Database
 from cardgen.registry.location import parse_location
 from cardgen.registry.retrying import retried
@@ -231,6 +231,11 @@ def _revision(database: Database, connection: sa.Connection) -> str | None:
         )
     found = [(row[0], row[1]) for row in connection.execute(objects)]
     if not found:
+        if not database.is_sqlite and connection.execute(sa.select(sa.func.current_schema())).scalar_one() is None:
+            raise RegistryReadOnly(
+                f"the user of the registry {_place(database)} may use no schema of its database",
+                hint="ask the owner of the registry; docs/scale.md has the rights of readers and writers",
+            )
         return None
     ours = {*metadata.tables, version.name}
     tables = {name for kind, name in found if kind == "table"}

@@ -21,8 +21,7 @@ import pytest
 from cardgen.errors import NotARegistry, RegistryNotFound
 from cardgen.record import LogEvent, Run
 from cardgen.registry import Registry, filesystem, spool_folder
-from cardgen.tracking.options import make_options
-from cardgen.tracking.sink import Sink
+from tests.registry.recording import Recording
 
 MakeRun = Callable[..., Run]
 MakeEvents = Callable[..., list[LogEvent]]
@@ -100,31 +99,6 @@ def test_random_kills(
 
 
 # A registry that is taken away while a run is recorded --------------------------------------------------------------
-
-
-class Recording:
-    """A sink that is given events, as a training does; whatever it raises fails the test."""
-
-    def __init__(self, path: Path, run: Run) -> None:
-        options = make_options(name=None, project=None, group=None, tags=(), registry=path)
-        self.run, self.told = run, 0
-        self.sink = Sink(options, run.id, renamed=lambda name: None, released=lambda: None)
-        self.sink.snapshot(run)
-
-    def go_on(self, events: int = 20) -> None:
-        """Record some events, and wait until the registry has them or has refused."""
-        for _ in range(events):
-            self.sink.event(LogEvent(seq=self.told, kind="train", step=self.told, epoch=None))
-            self.told += 1
-        self.sink.flush(10)
-
-    def check(self, path: Path) -> None:
-        """Close, and see that the next to open the registry has everything once."""
-        self.sink.close()
-        with Registry(path) as registry:
-            assert [event.seq for event in registry.log(self.run.id)] == list(range(self.told))
-            assert registry.verify().findings == ()
-        assert not self.sink.path.exists()
 
 
 @pytest.fixture
@@ -212,8 +186,7 @@ from cardgen.errors import CardgenError
 from cardgen.identity import new_run_id
 from cardgen.record import LogEvent, Model, Run
 from cardgen.registry import Registry
-from cardgen.tracking.options import make_options
-from cardgen.tracking.sink import Sink
+from tests.registry.recording import Recording
 folder = sys.argv[1]
 path = folder + "/registry.db"
 run = Run(id=new_run_id(), name="x", model=Model(type="CrossEncoder"), status="running")
