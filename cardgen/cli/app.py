@@ -89,9 +89,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         # A name that the terminal's encoding lacks is shown by its escape, not by a traceback.
         getattr(stream, "reconfigure", lambda **_: None)(errors="backslashreplace")
     if _COMPLETE in os.environ:
-        from cardgen.cli import bash
+        from cardgen.cli import shells
 
-        bash.install()
+        shells.install()
     try:
         result = cli.main(arguments, prog_name="cardgen", standalone_mode=False)
         _flush()

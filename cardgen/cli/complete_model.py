@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING
 
 import click
 from click.shell_completion import CompletionItem
 
+from cardgen.cli.escape import is_shell_word
 from cardgen.cli.options import Choice
 from cardgen.errors import CardgenError
 
@@ -42,9 +42,7 @@ def _asked(context: click.Context, incomplete: str, *, names: bool = False) -> l
             found = _offered(registry, incomplete, names=names)
     except CardgenError:
         return []
-    return [
-        CompletionItem(word) for word in found if word.isprintable() and not re.search(r"[\s\"'\\$`()<>|&;*?]", word)
-    ]
+    return [CompletionItem(word) for word in found if is_shell_word(word)]
 
 
 def _offered(registry: Registry, incomplete: str, *, names: bool) -> list[str]:

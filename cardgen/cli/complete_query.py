@@ -8,31 +8,47 @@ from collections.abc import Callable
 import click
 from click.shell_completion import CompletionItem
 
+from cardgen.cli.escape import is_shell_word
 from cardgen.cli.options import Choice
 from cardgen.errors import CardgenError
 
 MOST = 200
 
-_ASKED = re.compile(r"(?P<key>[^\s\"'=<>!~(),]+)\s*(?:!=|[<>]=?|=|~|\bin\b\s*\(?)\s*$", re.IGNORECASE)
-_TOGETHER = re.compile(r"(?P<start>(?P<key>[^\s\"'=<>!~(),]+)(?:!=|[<>]=?|=|~))(?P<value>.*)", re.DOTALL)
+_KEY = r"(?P<key>[^\s\"'=<>!~(),]+)"
+_ASKED = re.compile(rf"{_KEY}\s*(?:(?:!=|[<>]=?|=|~)|\bin\b\s*\(?(?:[^()]*,)?)\s*$", re.IGNORECASE)
+_TOGETHER = re.compile(rf"(?P<start>{_KEY}(?:!=|[<>]=?|=|~))(?P<value>.*)", re.DOTALL)
+_LAST = re.compile(r"(?P<start>.*[\s(,])?(?P<word>.*)", re.DOTALL)
+_QUOTED = re.compile(r"\"(?:\\.|[^\"\\])*\"|'(?:\\.|[^'\\])*'", re.DOTALL)
 
 
 def complete_query(context: click.Context, parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:
-    """The next word of a query: a value after KEY OPERATOR, else a key; nothing if the registry cannot be read."""
-    together = _TOGETHER.fullmatch(incomplete)
+    """The next word of a query: a value after KEY OPERATOR, else a key; nothing if the registry cannot be read.
+
+    A word of the shell may be a whole query, in quotes: then its last word is completed.
+    """
+    last = _LAST.fullmatch(incomplete)
+    assert last is not None
+    start, word = last["start"] or "", last["word"]
+    if re.search("[\"']", _QUOTED.sub("", start)):
+        return []  # inside of a text
+    together = _TOGETHER.fullmatch(word)
     if together:
         values = _values(context, together["key"], together["value"])
-        return [CompletionItem(together["start"] + value) for value in values]
-    asked = _ASKED.search(" ".join(context.params.get("query") or ()))
+        return [CompletionItem(start + together["start"] + value) for value in values]
+    asked = _ASKED.search(" ".join([*(context.params.get("query") or ()), start]))
     if asked:
-        return [CompletionItem(value) for value in _values(context, asked["key"], incomplete)]
-    return [CompletionItem(name) for name in _names(context, incomplete)]
+        return [CompletionItem(start + value) for value in _values(context, asked["key"], word)]
+    names = _names(context, word)
+    if start.strip() and len(names) == 1:  # so that a shell leaves the quotes open
+        return [CompletionItem(f"{start}{names[0]} {operator}") for operator in ("=", "!=")]
+    return [CompletionItem(start + name) for name in names]
 
 
 def complete_columns(context: click.Context, parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:
-    """A key; the last, where several stand with commas between them."""
-    start, comma, last = incomplete.rpartition(",")
-    return [CompletionItem(start + comma + name) for name in _names(context, last)]
+    """A key, behind the minus of an order; the last, where several stand with commas between them."""
+    start, comma, last = incomplete.lstrip(" ").rpartition(",")
+    sign = "-" if last.startswith("-") else ""
+    return [CompletionItem(start + comma + sign + name) for name in _names(context, last.removeprefix("-"))]
 
 
 def complete_metric(context: click.Context, parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:
@@ -61,4 +77,4 @@ def _words(context: click.Context, ask: Callable[..., list[str]]) -> list[str]:
             found = ask(registry)
     except CardgenError:
         return []
-    return [word for word in found if word.isprintable() and not re.search(r"[\s\"'\\$`()<>|&;*?]", word)][:MOST]
+    return [word for word in found if is_shell_word(word)][:MOST]

@@ -20,8 +20,10 @@ def completion(shell: str) -> None:
     """
     from click.shell_completion import get_completion_class
 
+    from cardgen.cli import shells
     from cardgen.cli.app import cli
 
+    shells.install()
     kind = get_completion_class(shell)
     assert kind is not None
     Output().text(kind(cli, {}, "cardgen", "_CARDGEN_COMPLETE").source())

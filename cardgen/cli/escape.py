@@ -11,6 +11,7 @@ _UNSAFE = re.compile(
     "\U000e0000-\U000e007f]"
 )
 _UNSAFE_BUT_NEWLINE = re.compile(_UNSAFE.pattern.replace("\x00-\x1f", "\x00-\x09\x0b-\x1f"))
+_SHELL_SPECIAL = re.compile(r"""^[-=~#]|^$|[\s"'\\$`()<>|&;*?!{}\[\]^]""")
 _NAMED = {"\n": "\\n", "\r": "\\r", "\t": "\\t"}
 
 
@@ -25,6 +26,11 @@ def _shown(match: re.Match[str]) -> str:
 def visible(text: str, *, lines: bool = False) -> str:
     """Replace what could move a cursor, change a title or reorder text by its escape; `lines` keeps line ends."""
     return (_UNSAFE_BUT_NEWLINE if lines else _UNSAFE).sub(_shown, text)
+
+
+def is_shell_word(text: str) -> bool:
+    """Whether a shell takes a text as one word and as it is: it may be put into somebody's command line."""
+    return text.isprintable() and _SHELL_SPECIAL.search(text) is None
 
 
 def spreadsheet_safe(text: str) -> str:

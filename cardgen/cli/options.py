@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeVar, cast
 import click
 from click.shell_completion import CompletionItem
 
+from cardgen.cli.escape import is_shell_word, visible
 from cardgen.cli.output import FORMATS, Format, Output
 from cardgen.errors import CardgenError
 
@@ -119,5 +120,9 @@ def complete_run(context: click.Context, parameter: click.Parameter, incomplete:
     except CardgenError:
         return []
     names = [(row.name, row.title or "") for row in rows] + [("latest", "your newest finished run")]
-    found = [CompletionItem(name, help=title) for name, title in names if name.startswith(incomplete)]
+    found = [
+        CompletionItem(name, help=visible(title))
+        for name, title in names
+        if name.startswith(incomplete) and is_shell_word(name)
+    ]
     return [*found, *(complete_reference(context, incomplete) if incomplete else [])]
