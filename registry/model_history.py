@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import sqlalchemy as sa
@@ -39,13 +39,14 @@ class ModelEntry:
 
 def entries(connection: sa.Connection, model: str, since: int | None, until: int | None) -> list[ModelEntry]:
     """What is known of a model from `since` on and before `until`, the oldest first."""
-    published = list(_published(connection, model, since, until))
+    events = list(_events(connection, model, since, until))
+    registered = {entry.commit: entry.actor for entry in events if entry.action == "register" and entry.commit}
+    published = [
+        replace(entry, actor=entry.actor or registered.get(entry.commit or "", ""))
+        for entry in _published(connection, model, since, until)
+    ]
     commits = {entry.commit for entry in published if entry.version is not None}
-    done = (
-        entry
-        for entry in _events(connection, model, since, until)
-        if entry.action != "register" or entry.commit is None or entry.commit not in commits
-    )
+    done = [entry for entry in events if entry.action != "register" or entry.commit not in commits]
     return sorted([*published, *done, *_audited(connection, model, since, until)], key=lambda entry: entry.at)
 
 

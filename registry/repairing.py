@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import logging
 
 import sqlalchemy as sa
 
@@ -15,6 +16,9 @@ from cardgen.registry.engine import Database
 from cardgen.registry.tables import card_text, document, fact, human_fact, log_event, run, spool
 
 _PAGE = 300
+_MANY = 10_000  # about half a minute's work
+
+logger = logging.getLogger("cardgen.registry")
 
 
 def rebuild(database: Database, connection: sa.Connection, run_id: str) -> bool:
@@ -48,14 +52,18 @@ def rebuild(database: Database, connection: sa.Connection, run_id: str) -> bool:
 def rebuild_all(database: Database, connection: sa.Connection) -> None:
     """Make what follows from documents and logs anew for all runs, one after another; documents and names stay.
 
-    The rows of a run whose document, or what people set over it, cannot be read stay as they are.
+    Where a run's document, or what people set over it, cannot be read, what follows from it stays as it is.
     """
+    runs = connection.execute(sa.select(sa.func.count()).select_from(run)).scalar_one()
+    if runs > _MANY:
+        logger.warning("the rows of %d runs are made anew: this takes some minutes, once", runs)
     known: writing.Keys = {}
     last: int | None = None
     while True:
         pages = sa.select(run.c.number, run.c.id).order_by(run.c.number).limit(_PAGE)
         page = connection.execute(pages if last is None else pages.where(run.c.number > last)).all()
         for number, run_id in page:
+            history.rebuild(connection, number)
             recorded = _document(connection, number)
             if recorded is None or recorded.id != run_id:
                 continue
@@ -64,7 +72,6 @@ def rebuild_all(database: Database, connection: sa.Connection) -> None:
             except DocumentError:
                 continue
             writing.put_rows(database, connection, number, shown, known)
-            history.rebuild(connection, number)
         if len(page) < _PAGE:
             return
         last = page[-1].number

@@ -5,7 +5,9 @@ from __future__ import annotations
 import sys
 
 import click
+from click.shell_completion import CompletionItem
 
+from cardgen.cli.complete_model import complete_model
 from cardgen.cli.escape import visible
 from cardgen.cli.options import complete_run, open_registry, registry_option
 from cardgen.cli.output import Output
@@ -13,8 +15,14 @@ from cardgen.cli.output import Output
 _BOXES = "├─└│←"
 
 
+def complete_lineage(context: click.Context, parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    """Runs, and models by name."""
+    found = [*complete_run(context, parameter, incomplete), *complete_model(context, parameter, incomplete)]
+    return list({item.value: item for item in found}.values())
+
+
 @click.command()
-@click.argument("reference", metavar="RUN|REPO", shell_complete=complete_run)
+@click.argument("reference", metavar="RUN|REPO", shell_complete=complete_lineage)
 @click.option(
     "--format",
     "form",

@@ -89,6 +89,7 @@ def model(registry: Path) -> Path:
         (("models", "register", "brisk-heron", "o"), ["other"]),
         (("render", "me"), ["me/model@champion", "me/model@latest", "me/model@2", "me/model@1"]),
         (("render", "me/model@ch"), ["me/model@champion"]),
+        (("lineage", "oth"), ["other@latest", "other@1", "other"]),
         (("models", "show", "other@la"), ["other@latest"]),
         (("models", "alias", "me/model@1", "cha"), ["champion"]),
         (("models", "alias", "me/model", "champ"), ["champion"]),

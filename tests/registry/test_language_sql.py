@@ -186,7 +186,9 @@ runs = st.builds(
     origin=st.sampled_from(["captured", "imported"]),
     created=moment,
     started=moment,
-    model=st.builds(Model, type=st.sampled_from(["CrossEncoder", "SparseEncoder"]), title=maybe, base_model=maybe),
+    model=st.builds(
+        Model, type=st.sampled_from(["CrossEncoder", "SparseEncoder"]), title=maybe, base_model=maybe, parent_run=maybe
+    ),
     datasets=st.lists(
         st.builds(
             Dataset,
@@ -243,6 +245,7 @@ FULL = (
 
 COLUMN_KEYS = ["name", "project", "group", "status", "origin", "model_type", "title", "base_model", "metric_name", "id"]
 FACT_KEYS = [
+    "parent",
     "tags",
     "loss",
     "evaluator",

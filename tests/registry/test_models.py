@@ -320,6 +320,8 @@ def test_history_tells_it_all_in_order(registry: Registry, runs: list[Run], move
         ("set", None, None, "two", None),
     ]
     assert {e.actor for e in found} == {by, "ada"}
+    registry.publications.add(published(runs[2], "0123", user=None))
+    assert [(e.actor, e.run) for e in registry.models.history(NAME) if e.commit == "0123"] == [(by, "three")]
     assert found == sorted(found, key=lambda e: e.at)
     within = registry.models.history(NAME, since="2026-10-01", until="2026-10-05")
     assert [e.action for e in within] == ["publish", "alias"]

@@ -325,9 +325,12 @@ def test_an_upgrade_goes_round_what_is_damaged(
             registry.save(make_run(name=name, tags=("nli",), status="finished"))
             for name in ("damaged", "odd", "swapped", "whole")
         ]
+        for run in runs:
+            registry.append(run.id, [LogEvent(seq=0, kind="train", step=1, values={"loss": 0.5})])
         registry.set_facts("odd", {"license": "mit"})
         numbers = [registry.listing(name)[0].id for name in ("damaged", "odd", "swapped", "whole")]
     before = contents(url, without=["document", "human_fact"])
+    assert len(before["history"]) == len(runs)
     with Registry(url) as registry, registry._database.write() as connection:
         of = [
             connection.execute(sa.text("SELECT number FROM run WHERE id = :id"), {"id": id}).scalar_one()
