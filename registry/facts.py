@@ -16,6 +16,11 @@ from cardgen.registry.codec import decode_value, encode_value
 from cardgen.registry.tables import human_fact
 
 _STATEMENT_LIMIT = 300
+_OF = (
+    sa.select(human_fact)
+    .where(human_fact.c.run.in_(sa.bindparam("runs", expanding=True)))
+    .order_by(human_fact.c.run, human_fact.c.field)
+)
 
 
 def of(connection: sa.Connection, number: int) -> dict[str, Value]:
@@ -32,8 +37,7 @@ def of_many(connection: sa.Connection, numbers: Iterable[int]) -> dict[int, dict
     wanted = list(numbers)
     found: dict[int, dict[str, Value]] = {}
     for start in range(0, len(wanted), _STATEMENT_LIMIT):
-        query = sa.select(human_fact).where(human_fact.c.run.in_(wanted[start : start + _STATEMENT_LIMIT]))
-        for row in connection.execute(query.order_by(human_fact.c.field)):
+        for row in connection.execute(_OF, {"runs": wanted[start : start + _STATEMENT_LIMIT]}):
             value = _decoded(row.field, row.value)
             if value is not None:
                 found.setdefault(row.run, {})[row.field] = value

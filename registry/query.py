@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import functools
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -118,9 +119,7 @@ def find(connection: sa.Connection, reference: str, *, hidden: bool = False) -> 
         ModelNotFound: there is the model, but not the version or alias.
         AmbiguousRun: a start or end is that of several.
     """
-    query = sa.select(run.c.number, run.c.id, run.c.name)
-    if not hidden:
-        query = query.where(run.c.deleted.is_(None))
+    query = _known(hidden)
     if reference == LATEST:
         newest = query.where(run.c.status == "finished", run.c.origin == "captured", run.c.deleted.is_(None))
         found = connection.execute(newest.order_by(*NEWEST_FIRST).limit(1)).one_or_none()
@@ -128,7 +127,7 @@ def find(connection: sa.Connection, reference: str, *, hidden: bool = False) -> 
             raise RunNotFound(reference, hint="no recorded run has finished yet: see `cardgen runs list`")
         return Found(*found)
     text = rows.searchable(reference, _REFERENCE_LIMIT)
-    exact = connection.execute(query.where(sa.or_(run.c.id == text, run.c.name == text))).all()
+    exact = connection.execute(_exact(hidden), {"text": text}).all()
     if exact:
         return Found(*next((row for row in exact if row.id == text), exact[0]))
     if "@" in reference:
@@ -144,6 +143,19 @@ def find(connection: sa.Connection, reference: str, *, hidden: bool = False) -> 
     if len(found_rows) > 1:
         raise AmbiguousRun(reference, [row.name for row in found_rows])
     return Found(*found_rows[0])
+
+
+@functools.cache
+def _known(hidden: bool) -> sa.Select[Any]:
+    query = sa.select(run.c.number, run.c.id, run.c.name)
+    return query if hidden else query.where(run.c.deleted.is_(None))
+
+
+@functools.cache
+def _exact(hidden: bool) -> sa.Select[Any]:
+    """Made once: building a statement takes longer than SQLite takes to answer it."""
+    text = sa.bindparam("text", type_=sa.Text)
+    return _known(hidden).where(sa.or_(run.c.id == text, run.c.name == text))
 
 
 def _of_model(connection: sa.Connection, reference: str, query: sa.Select[Any]) -> Found | None:
@@ -195,8 +207,10 @@ def stored_run(connection: sa.Connection, found: Found) -> Run:
 
 def recorded_run(connection: sa.Connection, found: Found) -> Run:
     """The record of a run without what people set; raises as `stored_run` does."""
-    query = sa.select(document.c.text).where(document.c.run == found.number)
-    return decoded(found.name, connection.execute(query).scalar_one_or_none())
+    return decoded(found.name, connection.execute(_DOCUMENT, {"number": found.number}).scalar_one_or_none())
+
+
+_DOCUMENT = sa.select(document.c.text).where(document.c.run == sa.bindparam("number"))
 
 
 def decoded(name: str, text: str | None) -> Run:
