@@ -38,7 +38,7 @@ def used(connection: sa.Connection, prefix: str = "") -> list[KeyUse]:
 
 def names(connection: sa.Connection, prefix: str) -> list[str]:
     """The keys that begin so, without counts; quick enough for a shell that waits."""
-    return [name for name in known(StoredKeys(connection)) if name.startswith(prefix)]
+    return [name for name in known(StoredKeys(connection), start=prefix) if name.startswith(prefix)]
 
 
 def values(connection: sa.Connection, name: str, prefix: str, limit: int) -> list[str]:

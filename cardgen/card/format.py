@@ -60,7 +60,7 @@ def markdown_table(columns: Sequence[str], rows: Sequence[Mapping[str, Any]], *,
     cells that hold these three characters change as well, in the format's own way. The text ends in a newline.
     """
     cells = [[cell_text(row[column]) for column in columns] for row in rows]
-    widths = [max(len(column), *(len(row[i]) for row in cells)) for i, column in enumerate(columns)]
+    widths = [max([len(column), *(len(row[i]) for row in cells)]) for i, column in enumerate(columns)]
     lines = [_table_line(columns, widths), "|" + "".join(f":{'-' * width}:|" for width in widths)]
     lines += [_table_line(row, widths) for row in cells]
     table = "".join(line + "\n" for line in lines)

@@ -148,13 +148,20 @@ class Output:
         self.text(text)
 
     def table(self, headings: Sequence[str], rows: Sequence[Sequence[Any]], *, kept: int = 1) -> None:
-        """Write rows below headings; on a terminal the table fits, and the `kept` first columns give way last."""
-        from cardgen.cli.table import table_lines
+        """Write rows below headings; on a terminal the table fits, and the `kept` first columns give way last.
+
+        Columns for which there is no room at all are left out, which is said.
+        """
+        from cardgen.cli.table import columns_that_fit, table_lines
 
         terminal = sys.stdout.isatty()
         width = shutil.get_terminal_size().columns if terminal else None
         cells = [[visible(cell_text(value)) for value in row] for row in rows]
-        lines = list(table_lines([visible(heading) for heading in headings], cells, width, kept=kept))
+        headings = [visible(heading) for heading in headings]
+        if width is not None and (count := columns_that_fit(headings, cells, width, kept)) < len(headings):
+            self.hint(f"no room for {', '.join(headings[count:])}: --format csv or json has every column")
+            headings, cells = headings[:count], [row[:count] for row in cells]
+        lines = list(table_lines(headings, cells, width, kept=kept))
         if terminal and colour_wanted():
             lines[0] = click.style(lines[0], bold=True)
         self.text("\n".join(lines))

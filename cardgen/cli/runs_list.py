@@ -18,7 +18,7 @@ TABLE_LIMIT = 50
 NO_RUNS = "no runs yet: record one with cardgen.track(trainer), or see `cardgen demo`"
 
 _OPERATORS = ("=", "!=", "<", "<=", ">", ">=", "~")
-_NEGATIVE = re.compile(r"-[0-9.].*", re.DOTALL)
+_NEGATIVE = re.compile(r"-(?:[0-9.].*|inf)", re.DOTALL)
 _COMMA = re.compile(r""",(?=(?:[^"'()]|"[^"]*"|'[^']*'|\([^)]*\))*$)""")
 
 

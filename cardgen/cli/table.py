@@ -11,6 +11,8 @@ from rich.cells import cell_len, set_cell_size
 
 GAP = 2
 NARROWEST = 2
+FEW, LEAST = 8, 6
+"""So few columns are squeezed; of more, each has this many cells at least, or it is left out."""
 
 
 def table_lines(
@@ -28,6 +30,18 @@ def table_lines(
     for line in lines:
         cells = (_cell(text, size) for text, size in zip(line, widths, strict=True))
         yield (" " * GAP).join(cells).rstrip()
+
+
+def columns_that_fit(headings: Sequence[str], rows: Sequence[Sequence[str]], width: int, kept: int = 1) -> int:
+    """How many of the columns, from the first on, have room to say something; the `kept` first ones have all."""
+    least = NARROWEST if len(headings) <= FEW else LEAST
+    used = -GAP
+    for column, heading in enumerate(headings):
+        natural = max(cell_len(heading), max((cell_len(row[column]) for row in rows), default=0))
+        used += GAP + min(natural, width // 2 if column < kept else least)
+        if used > width and column >= kept:
+            return column
+    return len(headings)
 
 
 def _fit(widths: list[int], width: int, kept: int) -> None:

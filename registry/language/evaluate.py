@@ -76,6 +76,10 @@ class Records:
         """The names that end so, sorted, at most `limit`."""
         return sorted(name for name in self._names.get(family, ()) if name.endswith(end))[:limit]
 
+    def beginning(self, family: str, start: str, limit: int) -> list[str]:
+        """The names that begin so, sorted, at most `limit`."""
+        return sorted(name for name in self._names.get(family, ()) if name.startswith(start))[:limit]
+
 
 def matches(query: Bound, record: Record) -> bool:
     """Whether a run is one that a query asks for."""

@@ -104,6 +104,9 @@ class Catalog(Protocol):
     def ending(self, family: str, end: str, limit: int) -> Sequence[str]:
         """The names that end so, sorted, at most `limit`."""
 
+    def beginning(self, family: str, start: str, limit: int) -> Sequence[str]:
+        """The names that begin so, sorted, at most `limit`."""
+
 
 def resolve(key: Key, query: str, catalog: Catalog) -> Operand:
     """What a key of a query reads.
@@ -235,13 +238,20 @@ def _nearest_end(end: str, names: Iterable[str]) -> list[str]:
     return list(dict.fromkeys(name for near in nearest(end, ends) for name in ends[near]))[:3]
 
 
-def known(catalog: Catalog, *, logs: bool = False) -> list[str]:
-    """The keys that can be asked, as a query takes them; `logs`: those that `best( )` and its like take."""
+def known(catalog: Catalog, *, logs: bool = False, start: str = "") -> list[str]:
+    """The keys that can be asked, as a query takes them; `logs`: those that `best( )` and its like take.
+
+    Of very many, all that begin with `start` are among them.
+    """
     if logs:
         return _named("metrics", catalog.ending(LOG, "", _CONSIDERED))
     names = [*COLUMNS, *RUN_FACTS, *_named("dataset", rows.DATASET_FIELDS)]
     for family in ("metrics", "params", "versions"):
-        names.extend(_named(family, catalog.ending(family, "", _CONSIDERED)))
+        if start.startswith(f"{family}.") and '"' not in start:
+            begins = rows.searchable(start.removeprefix(f"{family}."))
+            names.extend(_named(family, catalog.beginning(family, begins, _CONSIDERED)))
+        else:
+            names.extend(_named(family, catalog.ending(family, "", _CONSIDERED)))
     return names
 
 

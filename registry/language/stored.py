@@ -35,7 +35,15 @@ class StoredKeys:
         """The names that end so, sorted, at most `limit`."""
         size = sa.func.length(key.c.name)
         ends = sa.and_(size >= len(end), sa.func.substr(key.c.name, size - len(end) + 1) == end)
-        query = sa.select(key.c.name).where(key.c.kind == family, in_use(family == LOG), *([ends] if end else []))
+        return self._names(family, ends if end else sa.true(), limit)
+
+    def beginning(self, family: str, start: str, limit: int) -> list[str]:
+        """The names that begin so, sorted, at most `limit`."""
+        begins = sa.and_(key.c.name >= start, sa.func.substr(key.c.name, 1, len(start)) == start)
+        return self._names(family, begins, limit)
+
+    def _names(self, family: str, condition: sa.ColumnElement[bool], limit: int) -> list[str]:
+        query = sa.select(key.c.name).where(key.c.kind == family, in_use(family == LOG), condition)
         return list(self._connection.execute(query.order_by(key.c.name).limit(limit)).scalars())
 
 

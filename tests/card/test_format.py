@@ -85,6 +85,11 @@ def test_tables_count_characters_and_rule_to_the_left() -> None:
     assert table == "|     | é  |\n|:----|:---|\n| x   | 漢字 |\n| --| | b  |\n"
 
 
+def test_a_table_without_rows_is_its_head() -> None:
+    """An evaluator that found nothing breaks no card."""
+    assert markdown_table(["Metric", "Value"], []) == "| Metric | Value |\n|:-------|:------|\n"
+
+
 def test_indentation_follows_every_line_break_that_python_knows() -> None:
     """A CR or U+2028 in a cell starts a line, a blank line stays blank."""
     assert indented("a\rb\u2028c\n\nd") == "  a\r  b\u2028  c\n\n  d"

@@ -125,6 +125,7 @@ class TestList:
             (("title", "=", "SentenceTransformer amber-otter"), ["amber-otter"]),
             (("title", "=", "'SentenceTransformer amber-otter'"), ["amber-otter"]),
             (("params.learning_rate", ">", "-0.5"), ["amber-otter"]),
+            (("params.learning_rate", ">", "-inf"), ["amber-otter"]),
             (("versions.python", ">=", "3.9", "nli"), ["amber-otter"]),
         ],
     )

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from rich.cells import cell_len
 
 from cardgen.cli.escape import spreadsheet_safe, visible
 from cardgen.registry import Registry
@@ -60,6 +61,29 @@ class TestTerminal:
         lines = COLOUR.sub(b"", screen).decode().splitlines()
         assert max(len(line) for line in lines) <= columns
         assert [line.split()[0] for line in lines[1:]] == ["amber-otter", "brisk-heron", "calm-lynx"]
+
+    def test_columns_without_room_are_left_out(self) -> None:
+        """However many are asked for, each that is shown says something, and the rest is named."""
+        columns = "name,status," + ",".join(["metrics.nano_cosine_ndcg@10"] * 3 + ["created", "started", "ended"] * 9)
+        code, screen = on_terminal("runs", "list", "--columns", columns, NO_COLOR="1")
+        assert code == 0
+        hint, *lines = COLOUR.sub(b"", screen).decode().splitlines()
+        assert hint.startswith("no room for ")
+        assert max(len(line) for line in lines[-4:]) <= 80
+        assert [line.split()[0] for line in lines[-3:]] == ["amber-otter", "brisk-heron", "calm-lynx"]
+        assert all(len(cell) >= 5 for line in lines[-3:] for cell in line.split())
+
+    def test_wide_names_fit(self, new_run: Any) -> None:
+        """Chinese, emoji of several parts and combining marks are measured as a terminal shows them."""
+        with Registry(os.environ["CARDGEN_REGISTRY"]) as opened:
+            for number, text in enumerate(["日本語" * 20, "👩‍💻🏳️‍🌈" * 20, "e\u0301" * 90, "ไทยนี้" * 20]):
+                opened.save(new_run(number + 3, f"wide-{number}", project=text))
+        code, screen = on_terminal("runs", "list", NO_COLOR="1")
+        assert code == 0
+        lines = COLOUR.sub(b"", screen).decode().splitlines()
+        assert max(cell_len(line) for line in lines) <= 80
+        starts = {cell_len(line[: line.index("SentenceTransf")]) for line in lines[1:] if "SentenceTransf" in line}
+        assert len(starts) <= 1
 
     def test_colour_is_for_terminals_and_no_color_is_obeyed(self) -> None:
         """There is colour or bold on a terminal, and no colour with NO_COLOR."""

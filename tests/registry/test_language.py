@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import datetime as dt
 import itertools
+import unicodedata
 from collections.abc import Sequence
 from typing import Any
 
@@ -235,14 +236,21 @@ def test_an_error_points_at_the_character(query: str, position: int, hint: str) 
     assert caret == " " * (position + 2) + "^"
 
 
-def test_the_caret_stands_below_wide_and_unprintable_characters() -> None:
-    """A line that a terminal shows wider, or that would move its cursor, is pointed at all the same."""
+@pytest.mark.parametrize(
+    ("text", "cells"), [("多语言\x1b[2J ", 11), ("e\u0301a\u20e3", 2), ("plain ", 6), ("😀", 2), ("\u202e", 1)]
+)
+def test_the_caret_stands_below_the_character(text: str, cells: int) -> None:
+    """Wide, combining and unprintable characters count as a terminal shows them, and the line fits an ordinary one."""
     with pytest.raises(QueryError) as caught:
-        parse("多语言\x1b[2J " * 30 + "'x")
+        parse(text * 100 + "'x" + text * 100)
     line, caret = str(caught.value).split("\n")[1:]
     assert "\x1b" not in line
-    assert line.endswith("'x")
-    assert len(caret) - 1 == len(line) - 2 + sum(char in "多语言" for char in line)
+    assert "\u202e" not in line
+    sizes = [0 if unicodedata.combining(c) or c == "\u20e3" else 2 if c in "多语言😀" else 1 for c in line]
+    shown = sum(sizes[: line.index("'x")])
+    assert len(caret) - 1 == shown <= 38
+    assert shown > 36 - cells
+    assert sum(sizes) <= 74
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from cardgen.errors import QueryError
-from cardgen.record import Displayed, Durations, Evaluation, Model, Run
+from cardgen.record import Displayed, Durations, Evaluation, Hyperparameters, LogEvent, Model, Run
 from cardgen.registry import Registry
 from cardgen.registry.query import COLUMNS
 
@@ -156,3 +156,26 @@ def test_what_cannot_be_understood(library: Registry, filters: dict[str, Any], h
     with pytest.raises(QueryError) as caught:
         library.listing(**filters)
     assert hint in (caught.value.hint or "")
+
+
+def test_keys_behind_the_first_thousands_are_offered(registry: Registry, make_run: Callable[..., Run]) -> None:
+    """However many arguments runs have, those that begin with what was typed are found."""
+    values = {f"p{number:04}": number for number in range(2500)}
+    registry.save(make_run(hyperparameters=Hyperparameters(values={**values, "zoom": 1, "my key": 2})))
+    assert registry.key_names("params.zo") == ["params.zoom"]
+    assert registry.key_names("params.p249") == [f"params.p249{digit}" for digit in range(10)]
+    assert 'params."my key"' in registry.key_names('params."my')
+
+
+def test_results_of_rerankers_are_numbers(registry: Registry, make_run: Callable[..., Run]) -> None:
+    """`0.6812 (+0.0412)` is asked, sorted and shown as the number that it displays, in results and in the log."""
+    for name, text in (("a", "0.6812 (+0.0412)"), ("b", "0.7000 (+0.0600)"), ("c", "0.1 or so")):
+        evaluation = Evaluation(evaluator="CE", primary_metric="ndcg@10", metrics={"ndcg@10": text})
+        run = registry.save(make_run(name=name, evaluations=(evaluation,)))
+        registry.append(run.id, [LogEvent(seq=0, kind="evaluator", step=1, values={"ndcg@10": text})])
+    found = registry.listing("metrics.ndcg@10 > 0.5", order_by="-metric", columns=["name", "metric", "metrics.ndcg@10"])
+    assert [row["name"] for row in found] == ["b", "a"]
+    assert found[1]["metric"] == found[1]["metrics.ndcg@10"] == Displayed("0.6812 (+0.0412)", 0.6812)
+    assert [row.name for row in registry.listing("best(metrics.ndcg@10) <= 0.6812")] == ["a"]
+    assert [row.name for row in registry.listing('metrics.ndcg@10 = "0.6812 (+0.0412)"')] == ["a"]
+    assert [row.name for row in registry.listing(order_by="-metrics.ndcg@10")] == ["b", "a", "c"]
