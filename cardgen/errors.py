@@ -16,6 +16,7 @@
     │   ├── RegistryNotFound         3                 nothing is there (readers never create one)
     │   ├── RegistryNotEmpty         4                 something is there already, where nothing may be
     │   ├── NotARegistry                               a file or database of somebody else, or damaged
+    │   │   └── NotAnExport                            a folder that is no export, or is not as it was written
     │   ├── SchemaTooNew, SchemaTooOld                 written by another version of cardgen
     │   ├── RegistryReadOnly, RegistryFull, RegistryBusy, RegistryUnreachable
     │   └── DocumentError                              a stored document cannot be decoded
@@ -189,6 +190,10 @@ class RegistryNotEmpty(RegistryError):
 
 class NotARegistry(RegistryError):
     """The file or database belongs to somebody else, or is damaged."""
+
+
+class NotAnExport(NotARegistry):
+    """The folder is no export of a registry, or something in it cannot be right."""
 
 
 class SchemaTooNew(RegistryError):

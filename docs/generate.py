@@ -14,6 +14,7 @@ from cardgen.check.complete import PARTS
 from cardgen.check.engine import RULES
 from cardgen.check.rule import Rule
 from cardgen.cli.app import cli
+from cardgen.registry.exporting import kinds as exports
 
 NOTE = "<!-- Made by `make docs` from the code; change it there. -->\n"
 
@@ -160,11 +161,50 @@ def _paragraphs(docstring: str) -> str:
     return "\n\n".join(" ".join(part.split()) for part in inspect.cleandoc(docstring).split("\n\n")) + "\n"
 
 
+EXPORTS = """
+`cardgen registry export DIR` writes a registry as files of JSON lines, for tools that know nothing of cardgen, and
+`cardgen registry merge DIR` reads them back, whole. Each line is an object; all lines of a file have the same keys,
+each key has one type, and what is not known is null. Lines come in one order: equal registries have equal exports,
+byte for byte. Text is ASCII, with JSON's escapes.
+
+`export.json` has the format's version, the schema of the registry, and of each file the number of lines, the sha256 and
+the columns, also as Spark takes them (`ddl`). `README.md` is a data card, from which `datasets` learns the types; it
+offers no file without lines. `registry merge` refuses files that were changed since.
+
+```python
+duckdb.sql("select name, metric from read_json('exported/runs.jsonl') order by metric desc")
+pandas.read_json("exported/facts.jsonl", lines=True)
+datasets.load_dataset("exported", "log_events", split="train")
+spark.read.schema(manifest["files"]["runs.jsonl"]["ddl"]).json("exported/runs.jsonl")
+```
+
+Types: `string`, `int64`, `float64`, `strings` (a list of them) and `time`, a string in ISO 8601, in UTC, with six
+digits of the second. *Tagged JSON* is a string that holds a value exactly, types included: JSON, and where that lacks
+something an object with one key, such as `{"$float":"nan"}`, `{"$tuple":[…]}`, `{"$bytes":"…"}`,
+`{"$dict":[[key,value],…]}` or `{"$displayed":[text,number]}`.
+
+An export holds everything, what is private, too: the folder is for its owner alone. Not in it are the spools beside a
+registry and what its audit says of the registry itself.
+"""
+
+
+def export_page() -> str:
+    """Every file of an export and every key of its lines."""
+    parts = [f"# Exports\n{NOTE}{EXPORTS}"]
+    for kind in exports.KINDS.values():
+        parts.append(f"\n## {kind.file}\n\n{kind.about}\n\n| key | type | null | |\n| --- | --- | --- | --- |\n")
+        for column in kind.columns:
+            null = "yes" if column.null else ""
+            parts.append(f"| `{column.name}` | {column.type} | {null} | {_cell(column.about)} |\n")
+    return "".join(parts)
+
+
 PAGES = {
     "command-line.md": command_line,
     "settings.md": settings_page,
     "record.md": record_page,
     "checks.md": checks_page,
+    "export.md": export_page,
 }
 
 if __name__ == "__main__":

@@ -55,9 +55,17 @@ class Database:
     """One registry's database, open in one mode."""
 
     def __init__(
-        self, location: Location, *, mode: Literal["read", "write"], create: bool, busy_seconds: float = BUSY_SECONDS
+        self,
+        location: Location,
+        *,
+        mode: Literal["read", "write"],
+        create: bool,
+        busy_seconds: float = BUSY_SECONDS,
+        configure: Callable[[sqlite3.Connection], None] | None = None,
     ) -> None:
         """Prepare the connection; a file is made if it may be, a server is first asked in the first transaction.
+
+        `configure` is called with each new connection to a file.
 
         Raises:
             RegistryNotFound: there is no such file, and none may be made.
@@ -70,6 +78,7 @@ class Database:
         """Called at the start of every writing transaction; what it raises ends it."""
         self.busy_seconds = busy_seconds
         self.is_sqlite = location.dialect == "sqlite"
+        self._configure = configure
         self._lock: lockfile.LockFile | None = None
         self._file: tuple[int, int] | None = None
         if location.path is not None:
@@ -197,6 +206,8 @@ class Database:
                 connection.execute("PRAGMA trusted_schema = OFF")
                 connection.execute("PRAGMA foreign_keys = ON")
                 connection.execute("PRAGMA cell_size_check = ON")
+                if self._configure is not None:
+                    self._configure(connection)
                 if self.mode == "write":
                     if _is_ours(connection):
                         self._set_journal(connection, journal)

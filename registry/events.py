@@ -69,12 +69,13 @@ def put(connection: sa.Connection, number: int, events: Sequence[EventRow]) -> i
     known = set(connection.execute(there).scalars())
     new = [given[seq] for seq in sorted(given.keys() - known)]
     if new:
-        _insert(connection, [(number, *event.columns) for event in new])
+        insert_rows(connection, [(number, *event.columns) for event in new])
         history.add(connection, number, ((event.seq, event.values) for event in new))
     return len(new)
 
 
-def _insert(connection: sa.Connection, new: list[tuple[Any, ...]]) -> None:
+def insert_rows(connection: sa.Connection, new: list[tuple[Any, ...]]) -> None:
+    """Insert rows in the order of the columns of the table."""
     insert = log_event.insert()
     if connection.dialect.positional:
         connection.exec_driver_sql(str(insert.compile(dialect=connection.dialect)), new)

@@ -159,18 +159,28 @@ def _upgrade(database: Database) -> bool:
         else:  # the server's own limits may be too short; the wait for locks stays short, for all others wait behind it
             connection.exec_driver_sql(f"SET LOCAL statement_timeout = {_UPGRADE_MILLISECONDS}")
             connection.exec_driver_sql("SET LOCAL idle_in_transaction_session_timeout = 0")
-        from alembic import command
-        from alembic.config import Config
-
-        config = Config()
-        config.set_main_option("script_location", SCRIPTS)
-        config.attributes["connection"] = connection
-        command.upgrade(config, REVISION)
+        _migrate(connection)
         from cardgen.registry import repairing, writing
 
         repairing.rebuild_all(database, connection)
         writing.note(connection, "upgrade", None, None, f"{found} to {REVISION}")
     return True
+
+
+def upgrade_copy(database: Database) -> None:
+    """Bring a file that nobody else uses to `REVISION`, but for the rows that follow from documents and logs."""
+    with database.write() as connection:
+        _migrate(connection)
+
+
+def _migrate(connection: sa.Connection) -> None:
+    from alembic import command
+    from alembic.config import Config
+
+    config = Config()
+    config.set_main_option("script_location", SCRIPTS)
+    config.attributes["connection"] = connection
+    command.upgrade(config, REVISION)
 
 
 def lock_whole(database: Database, connection: sa.Connection) -> None:

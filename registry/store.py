@@ -35,12 +35,14 @@ from cardgen.registry.reading import Readable
 from cardgen.registry.retrying import retried
 from cardgen.registry.schema import ensure_schema, stored_revision
 from cardgen.registry.spool import SUFFIX
-from cardgen.registry.tables import document, fact, log_event, metadata, run
+from cardgen.registry.tables import log_event, metadata, run
 from cardgen.registry.texts import CardText
 from cardgen.settings import load_settings
 
 if TYPE_CHECKING:
     from cardgen.registry.ingesting import Ingested
+    from cardgen.registry.merging.meeting import Meeting
+    from cardgen.registry.merging.report import MergeReport
     from cardgen.registry.models import Models
     from cardgen.registry.publications import Publications
     from cardgen.registry.verifying import Progress, Verification
@@ -322,6 +324,36 @@ class Registry(Readable):
 
         return Verifier(self._database, self._folder, repair=repair, progress=progress).verify()
 
+    def merge(
+        self,
+        source: str | os.PathLike[str],
+        *,
+        meet: Callable[[Meeting], str | None] = lambda meeting: None,
+        progress: Callable[[str, int, int], None] | None = None,
+        instead_of: Registry | None = None,
+    ) -> MergeReport:
+        """Take everything of another registry, or of an export, into this one: see `actions.merge_registry`.
+
+        Args:
+            source: a path, URL or folder.
+            meet: called for each imported run that meets recorded ones; joins it, or returns why it cannot.
+            progress: called from time to time.
+            instead_of: the registry that this one is a copy of, and that the other must not be.
+        """
+        from cardgen.registry.merging.merger import merge
+
+        return merge(self._database, source, meet, progress, but=(instead_of or self)._database)
+
+    def copy_to(self, path: Path) -> None:
+        """Write everything as it is now into a new file, on either engine."""
+        from cardgen.registry import backing, copying
+
+        if self._location.path is not None:
+            backing.copy_file(self._database, path, check=False)
+        else:
+            path.touch(0o600)
+            copying.fill(self._database, path)
+
     @retried
     def save_card_text(
         self,
@@ -367,9 +399,7 @@ class Registry(Readable):
             found = _found(self._locked(connection, reference, hidden=purge))  # before all that belongs to it
             removed = _stored_or_stub(connection, found)
             if purge:
-                for table, column in ((fact, fact.c.run), (log_event, log_event.c.run), (document, document.c.run)):
-                    connection.execute(table.delete().where(column == found.number))
-                connection.execute(run.delete().where(run.c.number == found.number))
+                writing.purge(connection, found.number)
             else:
                 _set(connection, found.number, deleted=writing.now())
             writing.note(connection, "purge" if purge else "delete", found.id, found.name)

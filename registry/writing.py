@@ -28,7 +28,7 @@ from cardgen.registry.engine import Database
 from cardgen.registry.joining import joined
 from cardgen.registry.retrying import retried
 from cardgen.registry.said import Said
-from cardgen.registry.tables import audit, document, fact, key, run
+from cardgen.registry.tables import audit, document, fact, key, log_event, run
 
 LATEST = "latest"
 """The reference to the newest run: no run gets it as its name."""
@@ -326,6 +326,13 @@ def _next_name(connection: sa.Connection, run_id: str, asked: str) -> str:
     numbered = re.compile(re.escape(stem) + r"-([1-9][0-9]{0,9})")
     numbers = [int(match[1]) for name in connection.execute(family).scalars() if (match := numbered.fullmatch(name))]
     return f"{stem}-{max([first, *(number + 1 for number in numbers)])}"
+
+
+def purge(connection: sa.Connection, number: int) -> None:
+    """Remove a run's row and all that hangs on it; the audit stays."""
+    for table in (fact, log_event, document):  # the large ones first, each at once
+        connection.execute(table.delete().where(table.c.run == number))
+    connection.execute(run.delete().where(run.c.number == number))
 
 
 def note(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -20,6 +20,7 @@ from cardgen.record import LogEvent, Run
 
 if TYPE_CHECKING:
     from cardgen.registry.store import Registry
+    from cardgen.registry.texts import CardText
 
 CANDIDATES = 50
 """Newest runs of the same title that a card is compared with."""
@@ -57,10 +58,15 @@ def find_owner(card: ImportedCard, registry: Registry, *, named: str | None, tar
     if pair is not None and _same_training(pair.base, card) and (run := stored(pair.run_id, registry)) is not None:
         words = undress(pair.base).body != dress.body
         return Owner(run, pair.base, words=words, exact=not words and _is_plain(run, registry.log(run.id), dress.body))
-    if named is not None and (run := stored(named, registry)) is not None and _may_be(run, card.run):
+    if named is not None and (run := stored(named, registry)) is not None and may_be(run, card.run):
         return _nearest(run, registry.log(run.id), card)
-    edited: Owner | None = None
-    for run in _candidates(card.run, registry):
+    return owner_among(card, _candidates(card.run, registry), registry)
+
+
+def owner_among(card: ImportedCard, runs: Iterable[Run], registry: Registry) -> Owner | None:
+    """The one of these runs that a card was rendered from, exactly or with words; None if it was from none of them."""
+    dress, edited = undress(card.text), None
+    for run in runs:
         log = registry.log(run.id)
         captured = run.origin == "captured"  # an imported run is its bytes, line ends and final newline included
         for plain, text in _renderings(run, log, registry):
@@ -79,23 +85,34 @@ def save_words(owner: Owner, card: ImportedCard, registry: Registry, *, target: 
         EditConflict: both changed one place; nothing is kept then.
     """
     run, own = owner.run, registry.card_text(owner.run.id, RUN_TARGET)
-    if owner.words:
-        base, text, deleted = owner.base, card.text, frozenset[str]()
-        if own is not None:
-            merged = merge(owner.base, card.text, own.text)
-            if merged.conflicts:
-                places = ", ".join(dict.fromkeys(conflict.place for conflict in merged.conflicts))
-                raise EditConflict(
-                    f"{card.source} and the text of {run.name} were both changed: {places}",
-                    hint=f"put the words together with `cardgen runs edit {run.name}`",
-                )
-            base, text, deleted = own.base, merged.text, own.deleted | merged.deleted
-        if own is None or text != own.text:
-            registry.save_card_text(
-                run.id, RUN_TARGET, base=base, text=text, deleted=deleted, action="import", instead_of=own
-            )
+    words = words_of(owner, card, own)
+    if words is not None:
+        base, text, deleted = words
+        registry.save_card_text(
+            run.id, RUN_TARGET, base=base, text=text, deleted=deleted, action="import", instead_of=own
+        )
     if target is not None and registry.card_text(run.id, target) is None:
         registry.save_card_text(run.id, target, base=owner.base, text=card.text)
+
+
+def words_of(owner: Owner, card: ImportedCard, own: CardText | None) -> tuple[str, str, frozenset[str]] | None:
+    """Base, text and deleted sections of a run's own text with the words of a card; None if that changes nothing.
+
+    Raises:
+        EditConflict: both changed one place.
+    """
+    if not owner.words:
+        return None
+    if own is None:
+        return owner.base, card.text, frozenset()
+    merged = merge(owner.base, card.text, own.text)
+    if merged.conflicts:
+        places = ", ".join(dict.fromkeys(conflict.place for conflict in merged.conflicts))
+        raise EditConflict(
+            f"{card.source} and the text of {owner.run.name} were both changed: {places}",
+            hint=f"put the words together with `cardgen runs edit {owner.run.name}`",
+        )
+    return None if merged.text == own.text else (own.base, merged.text, own.deleted | merged.deleted)
 
 
 def rendered_before(run: Run, text: str, registry: Registry) -> str | None:
@@ -107,7 +124,7 @@ def rendered_before(run: Run, text: str, registry: Registry) -> str | None:
     """
     card = read_card(text.encode("utf-8", "replace"))
     recorded = run if stored(run.id, registry) is None else registry.recorded(run.id)
-    if card.run is None or not _may_be(recorded, card.run):
+    if card.run is None or not may_be(recorded, card.run):
         return card.base
     read = card.run
     earlier = dataclasses.replace(
@@ -137,11 +154,11 @@ def _candidates(read: Run, registry: Registry) -> Iterator[Run]:
     title = read.model.title
     for row in registry.listing(f"title = {quote(title)}" if title else "", limit=CANDIDATES):
         run = stored(row.id, registry)
-        if run is not None and _may_be(run, read):
+        if run is not None and may_be(run, read):
             yield run
 
 
-def _may_be(run: Run, read: Run) -> bool:
+def may_be(run: Run, read: Run) -> bool:
     """Whether a card of the run could read like this: what every layout shows must be the same."""
     mine, theirs = run.environment.versions, read.environment.versions
     if run.model.type != read.model.type or any(mine.get(name) != version for name, version in theirs.items()):

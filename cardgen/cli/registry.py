@@ -8,7 +8,7 @@ from typing import Literal
 
 import click
 
-from cardgen.cli import backup
+from cardgen.cli import backup, merge
 from cardgen.cli.options import chosen_registry, listing_options, open_registry, registry_option, view_options
 from cardgen.cli.output import Output
 from cardgen.cli.progress import moving_bar
@@ -27,11 +27,14 @@ def registry() -> None:
       cardgen registry status
       cardgen registry verify --repair
       cardgen registry backup cards-2026-10-01.db
+      cardgen registry merge other.db --dry-run
     """
 
 
 registry.add_command(backup.backup)
 registry.add_command(backup.copy)
+registry.add_command(merge.merge)
+registry.add_command(merge.export)
 
 
 @registry.command()

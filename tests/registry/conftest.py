@@ -36,6 +36,27 @@ def registry(url: str) -> Iterator[Registry]:
         yield opened
 
 
+@pytest.fixture
+def places(tmp_path: Path, postgresql_server: str) -> Iterator[Callable[[str], str]]:
+    """Make an empty place of an engine, as often as asked."""
+    import psycopg
+
+    names: list[str] = []
+    with psycopg.connect(postgresql_server.replace("+psycopg", ""), autocommit=True) as connection:
+
+        def make(engine: str) -> str:
+            name = f"t{new_run_id().replace('-', '')}"
+            if engine == "sqlite":
+                return str(tmp_path / f"{name}.db")
+            names.append(name)
+            connection.execute(f"CREATE SCHEMA {name}".encode())
+            return f"{postgresql_server}&options=-csearch_path%3D{name}"
+
+        yield make
+        for name in names:
+            connection.execute(f"DROP SCHEMA {name} CASCADE".encode())
+
+
 # Runs -----------------------------------------------------------------------------------------------------------
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 import sqlite3
 import stat
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +13,6 @@ import pytest
 import sqlalchemy as sa
 
 from cardgen.errors import FileProblem, NotARegistry, RegistryError, RegistryNotEmpty, RegistryNotFound
-from cardgen.identity import new_run_id
 from cardgen.record import Evaluation, Hyperparameters, LogEvent, Run
 from cardgen.registry import Registry, contents, copy_registry, copying
 from cardgen.registry.engine import Database
@@ -25,27 +24,6 @@ MakeRun = Callable[..., Run]
 MakeEvents = Callable[..., list[LogEvent]]
 
 HOSTILE = ("\0\ud800", "😀\u2028\r\n", "\\N\t\\.", "'; DROP TABLE run; --", "{a,b}", "\\x41", "")
-
-
-@pytest.fixture
-def places(tmp_path: Path, postgresql_server: str) -> Iterator[Callable[[str], str]]:
-    """Make an empty place of an engine, as often as asked."""
-    import psycopg
-
-    names: list[str] = []
-    with psycopg.connect(postgresql_server.replace("+psycopg", ""), autocommit=True) as connection:
-
-        def make(engine: str) -> str:
-            name = f"t{new_run_id().replace('-', '')}"
-            if engine == "sqlite":
-                return str(tmp_path / f"{name}.db")
-            names.append(name)
-            connection.execute(f"CREATE SCHEMA {name}".encode())
-            return f"{postgresql_server}&options=-csearch_path%3D{name}"
-
-        yield make
-        for name in names:
-            connection.execute(f"DROP SCHEMA {name} CASCADE".encode())
 
 
 def fill(url: str, make_run: MakeRun, make_events: MakeEvents) -> None:

@@ -1,0 +1,1 @@
+"""A registry as files of JSON lines, and such files read back."""
