@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import socket
 import tempfile
 import warnings
@@ -36,6 +37,8 @@ _home = pytest.StashKey[str]()
 
 def pytest_configure(config: pytest.Config) -> None:
     """Leave the real environment before anything is imported: the Hub's library reads its variables once."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # a shell's background job, whose children ignore it, too
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     home = tempfile.mkdtemp(prefix="cardgen-tests-")
     config.stash[_home] = home
     for name in list(os.environ):
