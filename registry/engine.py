@@ -19,7 +19,7 @@ from urllib.parse import quote
 
 import sqlalchemy as sa
 from sqlalchemy.dialects import sqlite
-from sqlalchemy.pool import QueuePool
+from sqlalchemy.pool import NullPool, QueuePool
 
 from cardgen.errors import MissingExtra, NotARegistry, RegistryNotFound, RegistryReadOnly, SettingsError
 from cardgen.registry import filesystem, lockfile
@@ -107,7 +107,7 @@ class Database:
         Raises:
             RegistryNotFound: the file was removed or replaced since it was opened.
         """
-        with translated(self.location), self._connected() as connection:
+        with self._turn(), translated(self.location), self._connected() as connection:
             if not self.is_sqlite:
                 connection.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
             with connection.begin():
@@ -123,20 +123,40 @@ class Database:
         """
         if self.mode == "read":
             raise RegistryReadOnly("the registry was opened for reading", hint='open it with mode="write"')
-        with (
-            self._lock.held() if self._lock is not None else contextlib.nullcontext(),
-            translated(self.location),
-            self._connected() as plain,
-        ):
+        with self._turn(), translated(self.location), self._connected() as plain:
             connection = plain.execution_options(cardgen_write=True)
             with connection.begin():
                 self.check(connection)
                 yield connection
 
+    @contextmanager
+    def _turn(self) -> Iterator[None]:
+        """On a network file system one process at a time uses the file, from opening to closing it.
+
+        A reader, too: where hosts do not see each other's locks, SQLite takes the journal of a writer at work for one
+        that a killed writer left, and rolls it back. Who may make no files there rolls nothing back, and waits for the
+        writer as far as it is seen.
+        """
+        if self._lock is None or self.location.path is None:
+            yield
+            return
+        with contextlib.ExitStack() as stack:
+            try:
+                stack.enter_context(self._lock.held())
+            except RegistryReadOnly:
+                if self.mode == "write":
+                    raise
+                self._lock.wait()
+            filesystem.look_again(self.location.path)
+            yield
+
     def is_same_file(self) -> bool:
-        """Whether the file that was opened still has its name: what another one got is read by nobody."""
+        """Whether the file that was opened still has its name: what another one got is read by nobody.
+
+        On a network file system it is opened by its name each time, and its number may change.
+        """
         path = self.location.path
-        return path is None or _identity(path) == self._file
+        return path is None or self.on_network or _identity(path) == self._file
 
     def flush(self) -> None:
         """Have the disk keep what was committed, also if the machine fails."""
@@ -165,7 +185,7 @@ class Database:
         """Close all connections; SQLite's write-ahead log is moved into the file."""
         if self._pid != os.getpid():
             return  # they are the parent's
-        if self.is_sqlite and self.mode == "write":
+        if self.is_sqlite and self.mode == "write" and not self.on_network:
             # Also of a file that has lost its name: SQLite would take the log that stays for that of the next one.
             with contextlib.suppress(Exception), self._engine.connect() as connection:
                 raw: Any = connection.connection.dbapi_connection
@@ -217,15 +237,9 @@ class Database:
                 raise
             return connection
 
-        return sa.create_engine(
-            "sqlite://",
-            creator=connect,
-            poolclass=QueuePool,
-            pool_size=1,
-            max_overflow=8,
-            pool_timeout=self.busy_seconds,
-            pool_reset_on_return="rollback",
-        )
+        kept = {"poolclass": QueuePool, "pool_size": 1, "max_overflow": 8, "pool_timeout": self.busy_seconds}
+        pool = {"poolclass": NullPool} if self.on_network else kept
+        return sa.create_engine("sqlite://", creator=connect, pool_reset_on_return="rollback", **pool)
 
     def _open_sqlite(self, path: Path) -> sqlite3.Connection:
         mode = "rw" if self.mode == "write" else "ro"

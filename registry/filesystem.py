@@ -7,6 +7,7 @@ good as the server's: see `lockfile`.
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import errno
 import os
@@ -36,6 +37,7 @@ NETWORK_TYPES = {
 }
 """`f_type` of the file systems that several machines may use at once, from Linux's `magic.h` and statfs(2)."""
 
+_HERE, _FORCE_SYNC, _BASIC_STATS, _STATX_BYTES = -100, 0x2000, 0x7FF, 256  # of statx(2)
 _STATFS_WORDS = 64  # more than any Linux's `struct statfs`, whose first word is `f_type`
 
 
@@ -46,6 +48,14 @@ def network_type(path: Path) -> str | None:
     """
     number = type_number(path)
     return None if number is None else NETWORK_TYPES.get(number)
+
+
+def look_again(path: Path) -> None:
+    """Have the kernel ask the server how a file is now, as far as it can: what it remembers may be of before."""
+    if sys.platform == "linux":
+        with contextlib.suppress(OSError, AttributeError):
+            answer = ctypes.create_string_buffer(_STATX_BYTES)
+            ctypes.CDLL(None).statx(_HERE, os.fsencode(path), _FORCE_SYNC, _BASIC_STATS, answer)
 
 
 def type_number(path: Path) -> int | None:

@@ -2,8 +2,8 @@
 
 Making a file that must not exist (`O_EXCL`) is atomic on every network file system in use. The kernel's own locks are
 not enough there: `nolock`, `local_lock`, Lustre's `localflock` and most FUSE file systems grant them to each host
-without asking the others, and say nothing. SQLite's locks, which are of that kind, are taken below this one, so two
-writers at once need both to fail.
+without asking the others, and say nothing. SQLite's locks, which are of that kind, are taken below this one. Readers
+hold it, too.
 
 A lock that its holder left behind is taken away: at once if the holder was a process of this machine that is gone, else
 after `STALE_SECONDS`. Whoever does so moves the file aside and looks whether it was the one that was judged; a holder
@@ -18,6 +18,7 @@ import functools
 import os
 import secrets
 import socket
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -32,6 +33,8 @@ STALE_SECONDS = 600.0
 
 _UNFINISHED_SECONDS = 5.0  # an empty lock was made by somebody who was killed before writing a name into it
 _LONGEST_PAUSE = 0.1
+_held: set[tuple[int, int, str]] = set()
+"""The locks of this process: its number, for a child inherits this set, the thread, and the file."""
 
 
 @functools.cache
@@ -78,17 +81,35 @@ class LockFile:
 
     @contextlib.contextmanager
     def held(self) -> Iterator[None]:
-        """Hold the lock inside the block.
+        """Hold the lock inside the block; a thread that holds it already goes on.
 
         Raises:
             RegistryBusy: another process held it all the time.
             RegistryReadOnly, RegistryFull: the file cannot be made.
         """
+        mine = os.getpid(), threading.get_ident(), str(self.path)
+        if mine in _held:
+            yield
+            return
         text = self._acquire()
+        _held.add(mine)
         try:
             yield
         finally:
+            _held.discard(mine)
             self._release(text)
+
+    def wait(self) -> None:
+        """Wait until nobody is seen to hold it.
+
+        Raises:
+            RegistryBusy: another process held it all the time.
+        """
+        deadline = time.monotonic() + self._wait
+        while (found := self.holder()) is not None and not found.gone:
+            if time.monotonic() >= deadline:
+                raise self._busy()
+            time.sleep(_LONGEST_PAUSE)
 
     def holder(self) -> Holder | None:
         """Who holds the lock now."""
@@ -136,7 +157,8 @@ class LockFile:
                 if self.remove_stale():
                     continue
             except OSError as error:
-                raise _problem(self.path, error) from error
+                if not self._is_taken(error):
+                    raise _problem(self.path, error) from error
             if time.monotonic() >= deadline:
                 raise self._busy()
             time.sleep(pause * (0.5 + secrets.randbelow(100) / 100))  # Python's random state is the training's
@@ -153,6 +175,18 @@ class LockFile:
             raise
         finally:
             os.close(file)
+
+    def _is_taken(self, error: OSError) -> bool:
+        """Whether the file could not be made because it is there: sshfs says that a thing is not permitted instead."""
+        if error.errno != errno.EPERM:
+            return False
+        probe = self.path.with_name(f"{self.path.name}.{os.getpid()}.{secrets.token_hex(4)}")
+        try:
+            os.close(os.open(probe, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
+            os.unlink(probe)
+        except OSError:
+            return False
+        return True
 
     def _release(self, text: str) -> None:
         found = self.holder()

@@ -1,16 +1,18 @@
 """Network file systems: recognised, without a write-ahead log, written under a lock by one process at a time.
 
-There is none to test on; `network` has the kernel's answer for the folder of the test count as one, and a machine of
-its own is a process with processes and a host name of its own (`unshare`).
+`network` has the kernel's answer for the folder of the test count as one, and a machine of its own is a process with
+processes and a host name of its own (`unshare`). `test_hosts` has a real one, where that can be made.
 """
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
 import signal
 import sqlite3
 import subprocess
+import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -140,16 +142,19 @@ def test_no_log_of_writes(network: Path, make_run: MakeRun) -> None:
 
 
 def test_one_writer_at_a_time(network: Path, make_run: MakeRun, start: Start) -> None:
-    """While one process writes, another one waits and then says who holds the lock; readers need none."""
+    """While one process writes, others wait and then say who holds the lock.
+
+    Readers, too: hosts that do not see each other's locks would take the writer's journal for one that was left behind.
+    """
     path = network / "registry.db"
     with Registry(path) as registry:
         registry.save(make_run())
-    holder = start(HOLD, path)
-    wait_for(holder)
     with Registry(path, busy_seconds=0.2) as other:
-        with pytest.raises(RegistryBusy, match=f"process {holder.pid} on "):
-            other.save(make_run())
-        assert len(other.listing()) == 1
+        holder = start(HOLD, path)
+        wait_for(holder)
+        for use in (lambda: other.save(make_run()), other.listing, lambda: Registry(path, busy_seconds=0.2)):
+            with pytest.raises(RegistryBusy, match=f"process {holder.pid} on "):
+                use()
         holder.communicate("\n")
         other.save(make_run())
         assert len(other.listing()) == 2
@@ -183,7 +188,6 @@ def test_a_killed_writer_of_this_machine_keeps_nobody_waiting(network: Path, mak
     writer.wait()
     with Registry(path, mode="read") as reader:
         assert reader.run(stored.id) == stored
-    assert path.with_name("registry.db.lock").exists()
     with Registry(path, busy_seconds=0.1) as registry:
         registry.save(make_run())
     assert not path.with_name("registry.db.lock").exists()
@@ -194,19 +198,20 @@ def test_a_lock_of_another_machine_is_respected_until_it_is_old(
 ) -> None:
     """A process that cannot be asked for is believed to live, for a while."""
     path, lock = network / "registry.db", network / "registry.db.lock"
-    Registry(path).close()
-    writer = start(HOLD, path, prefix=other_machine)
-    wait_for(writer)
-    writer.kill()
-    writer.wait()
     with Registry(path, busy_seconds=0.1) as registry:
+        writer = start(HOLD, path, prefix=other_machine)
+        wait_for(writer)
+        writer.kill()
+        writer.wait()
         with pytest.raises(RegistryBusy, match="locked by process"):
             registry.save(make_run())
-        assert [finding.kind for finding in registry.verify().findings] == []
         os.utime(lock, (time.time() - lockfile.STALE_SECONDS - 1,) * 2)
-        assert [finding.kind for finding in registry.verify().findings] == ["lock"]
         registry.save(make_run())
-    assert not lock.exists()
+        assert not lock.exists()
+        aside = lock.with_name(f"{lock.name}.7.abcdef")  # whoever took it away was killed, too
+        aside.write_text("host 7 another-machine token\n")
+        os.utime(aside, (0, 0))
+        assert [finding.kind for finding in registry.verify().findings] == ["lock"]
 
 
 def test_a_process_of_another_machine_is_not_looked_for_here(tmp_path: Path) -> None:
@@ -225,13 +230,51 @@ def test_a_process_of_another_machine_is_not_looked_for_here(tmp_path: Path) -> 
 def test_a_lock_is_given_back_by_its_holder_only(tmp_path: Path) -> None:
     """A holder whose lock was taken away for its age leaves the lock of its successor alone."""
     lock = LockFile(tmp_path / "x.lock", 0.1)
-    with lock.held():
-        os.utime(lock.path, (0, 0))
+    taken, done = threading.Event(), threading.Event()
+
+    def successor() -> None:
         with LockFile(lock.path, 0.1).held():
-            text = lock.path.read_text()
-            lock._release("another's")
-            assert lock.path.read_text() == text
+            taken.set()
+            done.wait(10)
+
+    with lock.held():
+        with lock.held():  # by the same thread once more
+            assert lock.path.exists()
+        own = lock.path.read_text()
+        os.utime(lock.path, (0, 0))
+        thread = threading.Thread(target=successor)
+        thread.start()
+        assert taken.wait(10)
+        text = lock.path.read_text()
+        assert text != own
+    assert lock.path.read_text() == text
+    done.set()
+    thread.join()
     assert not lock.path.exists()
+
+
+def test_a_thing_that_is_not_permitted_may_be_a_lock(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As sshfs says where the file is there; where no file at all can be made, that is said at once."""
+    path = tmp_path / "x.lock"
+    make = os.open
+    refused: list[str] = []
+
+    def refuse(name: str | Path, flags: int, *mode: int, **options: int) -> int:
+        if flags & os.O_EXCL and (all_refused or (name == path and not refused)):
+            refused.append(str(name))
+            raise PermissionError(errno.EPERM, "Operation not permitted")
+        return make(name, flags, *mode, **options)
+
+    monkeypatch.setattr(os, "open", refuse)
+    all_refused = False
+    with LockFile(path, 5).held():
+        assert len(refused) == 1
+    all_refused = True
+    began = time.monotonic()
+    with pytest.raises(RegistryReadOnly, match="not permitted"), LockFile(path, 5).held():
+        pass
+    assert time.monotonic() - began < 4
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_lock_without_a_name_is_soon_old(tmp_path: Path) -> None:
