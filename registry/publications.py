@@ -122,6 +122,13 @@ class Publications:
             row = connection.execute(select.order_by(*_NEWEST_FIRST).limit(1)).first()
         return None if row is None else _publication(row)
 
+    def of_commit(self, commit: str, *, endpoint: str) -> Publication | None:
+        """The publication that made a commit, whatever the repository is called by now."""
+        select = sa.select(publication).where(publication.c.commit == commit, publication.c.endpoint == endpoint)
+        with self._database.read() as connection:
+            row = connection.execute(select.order_by(*_NEWEST_FIRST).limit(1)).first()
+        return None if row is None else _publication(row)
+
     def all(self, run_id: str | None = None) -> list[Publication]:
         """The publications, of one run or of all, the newest first."""
         select = sa.select(publication).order_by(*_NEWEST_FIRST)

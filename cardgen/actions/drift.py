@@ -11,7 +11,7 @@ from cardgen.actions.publish_card import card_for, target_of
 from cardgen.actions.release import README
 from cardgen.actions.render import Form
 from cardgen.errors import CardgenError, RevisionNotFound, RunNotFound
-from cardgen.hub.look import read_text, repository
+from cardgen.hub.look import Repository, read_text, repository
 from cardgen.hub.problems import host
 from cardgen.hub.retry import Policy, connection
 
@@ -38,25 +38,32 @@ def drifts(registry: Registry, *, policy: Policy | None = None) -> Iterator[Drif
     seen: set[tuple[str, str]] = set()
     with connection(policy):
         for made in registry.publications.all():
-            place = (made.repo_id, made.revision)
-            if made.pull_request is None and made.endpoint == host() and place not in seen:
-                seen.add(place)
-                yield _drift(made, registry)
+            if made.pull_request is not None or made.endpoint != host() or (made.repo_id, made.revision) in seen:
+                continue
+            seen.add((made.repo_id, made.revision))
+            there: Repository | CardgenError | None
+            try:
+                there = repository(made.repo_id, made.revision)
+            except RevisionNotFound:
+                there = None
+            except CardgenError as error:
+                there = error
+            if isinstance(there, Repository) and there.id != made.repo_id:  # it has another name by now
+                if (there.id, made.revision) in seen:
+                    continue
+                seen.add((there.id, made.revision))
+            yield _drift(made, there, registry)
 
 
-def _drift(made: Publication, registry: Registry) -> Drift:
+def _drift(made: Publication, there: Repository | CardgenError | None, registry: Registry) -> Drift:
     outdated = _outdated(made, registry)
-    try:
-        there = repository(made.repo_id, made.revision)
-    except RevisionNotFound:
-        there = None
-    except CardgenError as error:
-        return Drift(publication=made, state="unknown", outdated=outdated, reason=str(error))
+    if isinstance(there, CardgenError):
+        return Drift(publication=made, state="unknown", outdated=outdated, reason=str(there))
     if there is None:
         return Drift(publication=made, state="gone", outdated=outdated)
     if there.sha == made.commit:
         return Drift(publication=made, state="as published", outdated=outdated)
-    text = read_text(made.repo_id, README, there.sha) or ""
+    text = read_text(there.id, README, there.sha) or ""
     same = hashlib.sha256(text.encode()).hexdigest() == made.card
     return Drift(publication=made, state="committed to" if same else "edited", outdated=outdated)
 

@@ -103,11 +103,11 @@ def _publish(
         if plan.repository is None:
             made = create_repo(plan.repo_id, private=plan.private)
             wanted = dataclasses.replace(wanted, private=plan.private)
-            plan = dataclasses.replace(plan, repository=made, head=made.sha)
-            if README in made.files:
-                continue  # somebody was quicker, or the Hub wrote one: it is looked at first
+            plan = dataclasses.replace(plan, repository=made, at=made)
+            if README in made.files or made.private != plan.private:
+                continue  # somebody was quicker, or the Hub made another one: it is looked at first
         if plan.branch_is_new and not wanted.create_pr:
-            create_branch(plan.repo_id, plan.revision, sha=plan.head or "")
+            create_branch(plan.repo_id, plan.revision, sha=plan.at.sha if plan.at is not None else "")
         try:
             done = _commit(plan, wanted, progress)
         except HeadMoved:
@@ -145,10 +145,12 @@ def _commit(plan: Plan, wanted: Wanted, progress: bool) -> Commit:
         files.update(plan.release.files)
         files.update(plan.release.replaced)
     files[README] = plan.card.text.encode()
+    assert plan.at is not None
     return commit(
         plan.repo_id,
         revision=MAIN if wanted.create_pr and plan.branch_is_new else plan.revision,
-        parent=plan.head or "",
+        parent=plan.at.sha,
+        there=plan.at,
         message=wanted.message or f"Publish {plan.run.name}",
         description=f"{OURS}{plan.run.id}",
         add=files,

@@ -17,6 +17,7 @@ from cardgen.record import LogEvent, Run, Usage
 
 if TYPE_CHECKING:
     from cardgen.registry.store import Registry
+    from cardgen.registry.texts import CardText
 
 TARGET = "hf://"
 """How the name of a repository's pair begins."""
@@ -97,6 +98,7 @@ def card_for(
     redact: Collection[str] = (),
     there: str | None = None,
     last: Callable[[], str | None] = lambda: None,
+    elsewhere: Callable[[], str | None] = lambda: None,
 ) -> PublishedCard:
     """Render and merge.
 
@@ -110,6 +112,8 @@ def card_for(
         redact: `paths`, `emails`: hidden in facts; a person's words stay.
         there: the README that stands in the repository.
         last: gives the README of our last commit there, asked where the registry knows no pair.
+        elsewhere: gives the target that our last commit there was published to, if that was another: the repository
+            had another name, or the branch is a new one.
 
     Raises:
         CardConflict: the run's own text and new facts meet in one place, and nothing is preferred.
@@ -124,7 +128,9 @@ def card_for(
         new = settled(merged, form, f"the card of {run.name}")
     if there is None or there == new:
         return PublishedCard(run=run, base=new, text=new, there=there, merged=None)
-    pair = registry.card_text(run.id, target) or registry.card_text(None, target)
+    pair = _pair(registry, run.id, target)
+    if pair is None and (origin := elsewhere()) is not None:
+        pair = _pair(registry, run.id, origin)
     base = pair.base if pair is not None else rendered_before(run, last() or there, registry)
     if base is None:  # no card that was ever generated: every line of it is a person's
         merged = _merged_with_foreign(new, there, form)
@@ -135,6 +141,11 @@ def card_for(
     else:
         merged = merge(base, new, there, prefer=form.prefer, deleted=deleted)
     return PublishedCard(run=run, base=new, text=merged.text, there=there, merged=merged)
+
+
+def _pair(registry: Registry, run_id: str, target: str) -> CardText | None:
+    """The pair of a repository: this run's, else that of the run before it."""
+    return registry.card_text(run_id, target) or registry.card_text(None, target)
 
 
 def _merged_with_foreign(new: str, there: str, form: Form) -> Merged:

@@ -6,6 +6,7 @@ import dataclasses
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal
 
 from cardgen.actions.check import check_text
@@ -98,7 +99,7 @@ class Wanted:
 class Plan:
     """What would be done.
 
-    `repository` is None where one would be made. `head` is the commit that the plan starts from. `removed` are files
+    `repository` is None where one would be made. `at` is the commit that the plan starts from. `removed` are files
     of our last release that this one lacks. `notes` are said to the user, `problems` stop the publication.
     """
 
@@ -110,7 +111,7 @@ class Plan:
     repository: Repository | None
     private: bool
     account: Account
-    head: str | None
+    at: Repository | None
     card: PublishedCard
     release: Release | None
     removed: tuple[str, ...]
@@ -194,10 +195,7 @@ def make_plan(
     if wanted.create_pr and form.prefer is None:
         form = dataclasses.replace(form, prefer="ours")
 
-    def last_text() -> str | None:
-        commit = last_commit(repo_id, revision, OURS)
-        return None if commit is None else read_text(repo_id, README, commit)
-
+    ours = _Ours(registry, repo_id, MAIN if branch_is_new else revision)
     card = card_for(
         shown,
         log,
@@ -207,9 +205,10 @@ def make_plan(
         form=form,
         redact=wanted.redact,
         there=there,
-        last=last_text,
+        last=ours.text,
+        elsewhere=ours.target,
     )
-    last = registry.publications.last_model(repo_id, endpoint=host(), revision=revision)
+    last = ours.model(revision) if at is not None else None
     weights = release.weights if release is not None else last.weights if last is not None else None
     policy = load_policy()
     report = check_text(
@@ -232,7 +231,7 @@ def make_plan(
         repository=here,
         private=private,
         account=account,
-        head=at.sha if at is not None else None,
+        at=at,
         card=card,
         release=release,
         removed=_removed(at, release, last),
@@ -240,6 +239,42 @@ def make_plan(
         notes=(*notes, *([release.note] if release is not None and release.note else [])),
         problems=tuple(_problems(report, release, strict=policy.strict)),
     )
+
+
+@dataclass
+class _Ours:
+    """Our last commit on a branch, which is asked for once, and only where it is needed."""
+
+    registry: Registry
+    repo_id: str
+    revision: str
+
+    @cached_property
+    def commit(self) -> str | None:
+        """Its id."""
+        return last_commit(self.repo_id, self.revision, OURS)
+
+    @cached_property
+    def publication(self) -> Publication | None:
+        """What the registry knows of it, by whatever name the repository had."""
+        return self.registry.publications.of_commit(self.commit, endpoint=host()) if self.commit else None
+
+    def text(self) -> str | None:
+        """Its README."""
+        return None if self.commit is None else read_text(self.repo_id, README, self.commit)
+
+    def target(self) -> str | None:
+        """The name of the pair that it left."""
+        made = self.publication
+        return None if made is None else target_of(made.repo_id, made.revision)
+
+    def model(self, revision: str) -> Publication | None:
+        """The last publication of a model there."""
+        publications = self.registry.publications
+        last = publications.last_model(self.repo_id, endpoint=host(), revision=revision)
+        if last is None and (made := self.publication) is not None:
+            last = publications.last_model(made.repo_id, endpoint=host(), revision=made.revision)
+        return last
 
 
 def _private(here: Repository | None, repo_id: str, wanted: Wanted) -> bool:

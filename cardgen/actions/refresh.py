@@ -13,7 +13,7 @@ from cardgen.actions.publish_plan import Plan, Wanted
 from cardgen.corrections import Value
 from cardgen.errors import CardgenError
 from cardgen.hub.problems import host
-from cardgen.hub.retry import Policy
+from cardgen.hub.retry import Policy, connection
 from cardgen.record import Run
 
 if TYPE_CHECKING:
@@ -55,6 +55,13 @@ def plan_refresh(
         facts: what is said of each run, as `cardgen runs set` would.
         policy: see `cardgen.actions.publish.publish`.
     """
+    with connection(policy):  # one for all: who we are is asked once
+        yield from _planned(registry, runs, wanted, facts)
+
+
+def _planned(
+    registry: Registry, runs: Sequence[Run], wanted: Wanted, facts: Mapping[str, Value | None] | None
+) -> Iterator[Refresh]:
     chosen = {run.id: run for run in runs}
     seen: set[tuple[str, str]] = set()
     for made in registry.publications.all():
@@ -72,12 +79,17 @@ def plan_refresh(
             plan.refuse()
             return False
 
+        failed = None
         try:
-            publish(run, made.repo_id, registry=registry, wanted=_of(made, wanted), confirm=look, policy=policy)
+            publish(run, made.repo_id, registry=registry, wanted=_of(made, wanted), confirm=look)
         except CardgenError as error:
-            yield Refresh(run=run, publication=made, error=error, plan=found[0] if found else None)
-        else:
-            yield Refresh(run=run, publication=made, plan=found[0])
+            failed = error
+        plan = found[0] if found else None
+        if plan is not None and plan.repo_id != made.repo_id:  # it has another name by now
+            if (plan.repo_id, made.revision) in seen:
+                continue
+            seen.add((plan.repo_id, made.revision))
+        yield Refresh(run=run, publication=made, error=failed, plan=plan)
 
 
 def carry_out(
@@ -90,12 +102,21 @@ def carry_out(
     done: Callable[[], None] = lambda: None,
 ) -> Iterator[Published | Refresh]:
     """Publish what was planned; one that fails is given back with its error and stops no other."""
+    with connection(policy):
+        yield from _carried_out(registry, planned, wanted, facts, done)
+
+
+def _carried_out(
+    registry: Registry,
+    planned: Sequence[Refresh],
+    wanted: Wanted,
+    facts: Mapping[str, Value | None] | None,
+    done: Callable[[], None],
+) -> Iterator[Published | Refresh]:
     for one in planned:
         try:
             run = registry.set_facts(one.run.id, facts) if facts else registry.run(one.run.id)
-            made = publish(
-                run, one.publication.repo_id, registry=registry, wanted=_of(one.publication, wanted), policy=policy
-            )
+            made = publish(run, one.publication.repo_id, registry=registry, wanted=_of(one.publication, wanted))
             assert made is not None
             yield made
         except CardgenError as error:

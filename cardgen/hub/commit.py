@@ -11,10 +11,12 @@ from typing import Any
 
 from cardgen.errors import CardgenError, HeadMoved, HubError, HubRefused, HubUnreachable
 from cardgen.hub.content import Frozen, Seen, frozen, is_same, operation
+from cardgen.hub.fetch import README
 from cardgen.hub.look import Repository, repository
 from cardgen.hub.problems import hub_errors, is_unavailable, status_of
 from cardgen.hub.quiet import without_progress_bars, without_warnings
 from cardgen.hub.retry import COMMIT, Connection, connection
+from cardgen.hub.transfer import lacks_xet, plain_transfer
 
 MAIN = "main"
 
@@ -39,6 +41,7 @@ def commit(
     message: str,
     add: Mapping[str, Path | bytes],
     seen: Mapping[str, Seen] | None = None,
+    there: Repository | None = None,
     delete: Collection[str] = (),
     revision: str | None = None,
     description: str = "",
@@ -56,6 +59,7 @@ def commit(
         message: the first line of the commit's message.
         add: contents by their path in the repository.
         seen: files as they were when they were looked at: they are sent as that, or not at all.
+        there: the repository at `parent`: if it has all of it already, nothing is asked or sent.
         delete: paths that are removed.
         revision: the branch; None is the main one.
         description: the rest of the message.
@@ -71,9 +75,13 @@ def commit(
     """
     with connection() as link, without_warnings(), nullcontext() if progress else without_progress_bars():
         sending = _Sending(repo_id, revision or MAIN, parent, frozen(add, seen or {}), tuple(delete), create_pr)
+        if there is not None and sending.is_in(there):
+            return Commit(oid=parent, url=_page(repo_id, f"commit/{parent}"), changed=False)
+        plain = any(path != README for path in add) and lacks_xet(repo_id, sending.revision, create_pr=create_pr)
         outer, link.watcher = link.watcher, sending
         try:
-            return _tried(link, sending, message, description)
+            with plain_transfer(plain):
+                return _tried(link, sending, message, description)
         finally:
             link.watcher = outer
 

@@ -115,6 +115,8 @@ def is_same(content: Frozen | bytes, there: RemoteFile) -> bool:
     size = len(content) if isinstance(content, bytes) else content.stamp[0]
     if size != there.size:
         return False
+    if isinstance(content, Frozen) and content.sha256 and there.sha256:
+        return content.sha256 == there.sha256
     digest = hashlib.sha256() if there.sha256 else hashlib.sha1(b"blob %d\0" % size)
     if isinstance(content, bytes):
         digest.update(content)

@@ -7,10 +7,18 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from cardgen.errors import CardError, HubAccessDenied, HubError, HubOffline, HubUnreachable, RepositoryNotFound
+from cardgen.errors import (
+    CardError,
+    HubAccessDenied,
+    HubError,
+    HubOffline,
+    HubUnreachable,
+    RepositoryNotFound,
+    RevisionNotFound,
+)
 from cardgen.files import CARD_LIMIT, card_too_large, read_limited
 from cardgen.hub.fetch import COMMIT
-from cardgen.hub.problems import host, hub_errors
+from cardgen.hub.problems import host, hub_errors, status_of
 from cardgen.hub.quiet import without_progress_bars
 from cardgen.hub.retry import connection
 
@@ -79,6 +87,16 @@ def repository(repo_id: str, revision: str | None = None) -> Repository | None:
             sha, private, gated = info.sha or "", bool(info.private), bool(info.gated)
     except RepositoryNotFound:
         return None
+    except RevisionNotFound:
+        raise
+    except HubError as error:
+        if revision is None or status_of(error.__cause__) != 404:
+            raise
+        if repository(repo_id) is None:  # a 404 that does not say what is not there
+            return None
+        raise RevisionNotFound(
+            f"{repo_id} has no revision {revision!r}", repo_id=repo_id, hint="give a branch, a tag or a commit"
+        ) from error
     if not COMMIT.fullmatch(sha):
         raise HubError(f"{host()} names no commit of {repo_id}", repo_id=repo_id)
     return Repository(id=info.id, sha=sha, private=private, gated=gated, files=files)
@@ -89,13 +107,21 @@ def _file(sibling: Any) -> RemoteFile:
 
 
 def whoami() -> Account:
-    """Who the token is of.
+    """Who the token is of; asked once in a connection.
 
     Raises:
         HubAccessDenied: there is no token, or it is none of the Hub's.
         HubError: see `cardgen.hub.problems`.
     """
-    with connection(), hub_errors(None):
+    with connection() as link:
+        if "account" not in link.asked:
+            link.asked["account"] = _asked_whoami()
+        account: Account = link.asked["account"]
+        return account
+
+
+def _asked_whoami() -> Account:
+    with hub_errors(None):
         answer = _api().whoami()
         token = answer.get("auth", {}).get("accessToken", {})
         orgs = [org["name"] for org in answer.get("orgs", ()) if org.get("roleInOrg") != "read"]

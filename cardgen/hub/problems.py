@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import re
 from collections.abc import Iterator
 from urllib.parse import urlsplit
 
@@ -77,7 +78,7 @@ def translated(error: BaseException, repo_id: str | None, revision: str | None) 
             return translated(error.__cause__, repo_id, revision)  # says that a file could not be had, not why
         case errors.GatedRepoError():  # a subclass of the next one
             return _denied(f"{repo_id} is gated", repo_id, f"ask for access on its page, and {TOKEN_HINT}")
-        case errors.RepositoryNotFoundError():
+        case _ if isinstance(error, errors.RepositoryNotFoundError) or _hides_a_repository(error):
             return RepositoryNotFound(
                 f"no repository {repo_id} on {host()}, or it is private and not yours",
                 repo_id=repo_id,
@@ -115,9 +116,28 @@ def translated(error: BaseException, repo_id: str | None, revision: str | None) 
     return None
 
 
-def status_of(error: BaseException) -> int | None:
+def status_of(error: BaseException | None) -> int | None:
     """The status of the answer that an error is about; None if there was none."""
     return getattr(getattr(error, "response", None), "status_code", None)
+
+
+_REPOSITORY = re.compile(r"/api/(?:models|datasets)/[^/?]+(?:/[^/?]+)?(/revision/[^/?]+)?(?:\?.*)?$")
+
+
+def _hides_a_repository(error: BaseException) -> bool:
+    """Whether an answer without a code of the Hub's own says that there is no such repository for us.
+
+    To whoever looks at one, a 401 means that; the client reads it so for addresses with https alone. A 404 means that
+    where nothing but the repository is asked for.
+    """
+    response = getattr(error, "response", None)
+    status, headers = status_of(error), getattr(response, "headers", {})
+    found = _REPOSITORY.search(str(getattr(response, "url", "")))
+    if found is None or headers.get("X-Error-Code"):
+        return False
+    if status == 401:
+        return "invalid credentials" not in (headers.get("X-Error-Message") or "").lower()
+    return status == 404 and found[1] is None
 
 
 def is_transient(error: BaseException) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from cardgen.errors import HubError, RepositoryNotFound
+from cardgen.errors import HubAccessDenied, HubError, HubUnreachable, RepositoryNotFound
 from cardgen.hub.look import Repository, repository
 from cardgen.hub.problems import hub_errors
 from cardgen.hub.retry import connection
@@ -18,8 +18,16 @@ def create_repo(repo_id: str, *, private: bool) -> Repository:
         HubError: see `cardgen.hub.problems`.
     """
     with connection():
-        with hub_errors(repo_id):
-            _api().create_repo(repo_id, private=private, exist_ok=True)  # exists: also when an answer got lost
+        try:
+            with hub_errors(repo_id):
+                _api().create_repo(repo_id, private=private, exist_ok=True)  # exists: also when an answer got lost
+        except (HubUnreachable, HubAccessDenied):
+            raise
+        except HubError:  # the client cannot make out a "there is one already" without an address
+            made = repository(repo_id)
+            if made is None:
+                raise
+            return made
         made = repository(repo_id)
     if made is None:
         raise RepositoryNotFound(f"{repo_id} was made and is not there", repo_id=repo_id, hint="try again")
@@ -45,8 +53,8 @@ def create_tag(repo_id: str, tag: str, *, sha: str, message: str | None = None) 
     with connection(), hub_errors(repo_id, sha):
         api = _api()
         api.create_tag(repo_id, tag=tag, revision=sha, tag_message=message, exist_ok=True)
-        there = {each.name: each.target_commit for each in api.list_repo_refs(repo_id).tags}
-    if there.get(tag) != sha:
+        there = repository(repo_id, tag)  # a list of tags may have ids of their own for those with a message
+    if there is None or there.sha != sha:
         raise HubError(
             f"{repo_id} has the tag {tag!r} on another commit",
             repo_id=repo_id,

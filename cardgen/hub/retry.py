@@ -20,7 +20,8 @@ from typing import Any, Protocol
 
 from cardgen.errors import HubUnreachable
 from cardgen.hub.problems import host, is_transient, is_unavailable, no_answer, unavailable
-from cardgen.hub.session import WatchedFile, install, on_interrupt, plain_transfer, rewound, watched_stream
+from cardgen.hub.session import WatchedFile, install, on_interrupt, rewound, watched_stream
+from cardgen.hub.transfer import plain_transfer
 
 COMMIT = re.compile(r"/api/models/[^?]+/commit/[^/?]+(?:\?.*)?$")
 """The address of a request that makes a commit."""
@@ -67,6 +68,8 @@ class Connection:
     def __init__(self, policy: Policy) -> None:
         self.policy = policy
         self.watcher: Watcher | None = None
+        self.asked: dict[str, Any] = {}
+        """Answers that stay the same within the connection, and that a Hub gives only so often."""
         self._stopped = False
         self._end = None if policy.deadline is None else policy.clock() + policy.deadline
 
@@ -204,9 +207,10 @@ def _is_commit(method: str, url: str) -> bool:
 
 def asked_wait(headers: Any) -> float | None:
     """Seconds that an answer asks to wait, by `RateLimit` or `Retry-After`; None if it asks for nothing."""
-    limited = re.search(r";\s*r=0\s*;\s*t=(\d{1,9})", headers.get("RateLimit") or "")
-    if limited:
-        return float(limited[1]) + 1  # whole seconds, rounded down
+    for limit in (headers.get("RateLimit") or "").split(","):
+        found = dict(re.findall(r";\s*([rt])=(\d{1,9})(?!\d)", limit))  # in any order
+        if found.get("r", "").strip("0") == "" and {"r", "t"} <= found.keys():
+            return float(found["t"]) + 1  # whole seconds, rounded down
     text = (headers.get("Retry-After") or "").strip()
     if text.isdecimal():
         return float(text[:9])

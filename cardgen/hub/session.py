@@ -92,17 +92,3 @@ def on_interrupt(stop: Callable[[], None]) -> Iterator[None]:
         yield
     finally:
         signal.signal(signal.SIGINT, before)
-
-
-@contextlib.contextmanager
-def plain_transfer(wanted: bool) -> Iterator[None]:
-    """Send large files by plain LFS: the other transfer, Xet, knows of no deadline and cannot be stopped."""
-    from huggingface_hub import constants
-
-    before = constants.HF_HUB_DISABLE_XET
-    if wanted:
-        constants.HF_HUB_DISABLE_XET = True
-    try:
-        yield
-    finally:
-        constants.HF_HUB_DISABLE_XET = before

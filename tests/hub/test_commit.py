@@ -522,6 +522,7 @@ def test_waits_are_read_in_each_form() -> None:
     assert asked_wait({"Retry-After": "7"}) == 7
     assert asked_wait({"RateLimit": '"api";r=0;t=55', "Retry-After": "7"}) == 56
     assert asked_wait({"RateLimit": '"api";r=3;t=55'}) is None
+    assert asked_wait({"RateLimit": '"burst";r=7;t=2, "api"; t=55; r=0'}) == 56
     assert asked_wait({"Retry-After": "soon"}) is None
     assert asked_wait({"Retry-After": "Wed, 21 Oct 2015 07:28:00 GMT"}) == 0
     assert (asked_wait({"Retry-After": "Wed, 21 Oct 2099 07:28:00 GMT"}) or 0) > 1e9
@@ -634,10 +635,23 @@ def test_the_other_transfer_is_as_good(hub: HubServer, tmp_path: Path) -> None:
         assert hub.log("GET", "/xet-write-token/")
         assert not hub.log("PUT")
         assert not client.call(send, "ada/model", add, repo.head.oid, token=token).changed
-        hub.faults.append(Fault("GET", "/xet-write-token/", times=99, answer=Answer.error(403, None, "no")))
-        with pytest.raises(HubError):
-            client.call(send, "ada/model", {"new.bin": b"\0new"}, repo.head.oid, token=token)
-    assert len(repo.commits) == 2
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [Answer.error(404, None, "no"), Answer.error(403, None, "no"), Answer(503), Answer(200, b"<html>"), Answer.of([])],
+)
+def test_a_hub_without_the_other_transfer_gets_plain_lfs(hub: HubServer, tmp_path: Path, answer: Answer) -> None:
+    """Where it gives no token for Xet; the client would fail, or ask for one for ever."""
+    pytest.importorskip("hf_xet")
+    token, repo = hub.token("ada"), hub.repo("ada/model")
+    hub.faults.append(Fault("GET", "/xet-write-token/", times=99, answer=answer))
+    path = tmp_path / "model.safetensors"
+    path.write_bytes(WEIGHTS)
+    with Client(hub.endpoint, hasty=True, HF_HUB_DISABLE_XET="0", HF_HOME=str(tmp_path / "home")) as client:
+        done = client.call(send, "ada/model", {**FILES, path.name: path}, repo.head.oid, token=token)
+    assert (done.oid, len(repo.commits)) == (repo.head.oid, 2)
+    assert len(hub.log("PUT")) == 1
 
 
 def test_threads_take_turns(server: HubServer, client: Client) -> None:

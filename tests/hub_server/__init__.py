@@ -7,6 +7,7 @@
     content.py   files: regular ones, large ones and where they are stored, what is ignored
     access.py    who may do what
     rules.py     what the Hub says about contents: metadata of cards, secrets
+    manners.py   other ways to answer that the protocol allows
     client.py    processes whose huggingface_hub was imported with such a Hub as its endpoint
 
 and the routes: account.py, read.py, download.py, commits.py, refs.py, lfs.py, xet.py, pulls.py.

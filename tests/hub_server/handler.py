@@ -94,10 +94,19 @@ class Handler(BaseHTTPRequestHandler):
 
     def _send(self, answer: Answer) -> None:
         self.send_response(answer.status)
-        for name, value in {"Content-Length": str(answer.size), **answer.headers}.items():
+        chunked = "chunked" in (answer.headers.get("Transfer-Encoding"), answer.headers.get("transfer-encoding"))
+        length = {} if chunked or answer.status == 204 else {"Content-Length": str(answer.size)}
+        for name, value in {**length, **answer.headers}.items():
             self.send_header(name, value.encode("utf-8").decode("latin-1"))
         self.end_headers()
         if self.command == "HEAD":
+            return
+        if chunked:
+            for start in range(0, len(answer.body), 1000):
+                piece = answer.body[start : start + 1000]
+                self.wfile.write(b"%x\r\n%s\r\n" % (len(piece), piece))
+            self.wfile.write(b"0\r\n\r\n")
+            self.wfile.flush()
             return
         left = answer.size if answer.cut is None else min(answer.cut, answer.size)
         if answer.file is None:

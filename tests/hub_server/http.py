@@ -37,6 +37,8 @@ def route(methods: str, pattern: str) -> Callable[[Route], Route]:
 class HubServer:
     """A running Hub: `endpoint` is its address, `requests` what was asked so far, `faults` what shall go wrong.
 
+    `manners` change answers in ways that the protocol allows.
+
     Each request is worked on alone: what it finds does not change under it.
     """
 
@@ -44,6 +46,7 @@ class HubServer:
         self.hub = Hub()
         self.requests: list[Request] = []
         self.faults: list[Fault] = []
+        self.manners: list[Callable[[Request, Answer], Answer]] = []
         self.stopping = threading.Event()
         handler = type("BoundHandler", (Handler,), {"hub_server": self})
         self._server: ThreadingHTTPServer = Listener(("127.0.0.1", 0), handler)
@@ -148,6 +151,12 @@ class HubServer:
         return answer
 
     def _work(self, request: Request) -> Answer:
+        answer = self._found(request)
+        for manner in self.manners:
+            answer = manner(request, answer)
+        return answer
+
+    def _found(self, request: Request) -> Answer:
         for method, pattern, function in ROUTES:
             found = pattern.fullmatch(request.path) if method == request.method else None
             if found is not None:

@@ -22,6 +22,7 @@ PUBLISHING = (
     "tests/actions/test_publish_faults.py",
     "tests/actions/test_publish_leaks.py",
     "tests/actions/test_publish_local.py",
+    "tests/actions/test_publish_manners.py",
     "tests/actions/test_release.py",
     "tests/actions/test_sources.py",
     "tests/cli/test_cli_publish.py",
