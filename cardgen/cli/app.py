@@ -5,11 +5,11 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Sequence
-from importlib import import_module
 
 import click
 
 from cardgen.cli.errors import report, silence_stdout
+from cardgen.cli.lazy import LazyGroup
 from cardgen.cli.options import registry_option
 from cardgen.errors import FileProblem
 
@@ -31,27 +31,10 @@ COMMANDS = {
     "runs": "cardgen.cli.runs:runs",
     "status": "cardgen.cli.status:status",
 }
-"""Every command and where it is; written out, because the packages of an installed cardgen cannot be listed."""
+"""Every command and where it is."""
 
 
 _COMPLETE = "_CARDGEN_COMPLETE"
-
-
-class LazyGroup(click.Group):
-    """A group that imports the module of a command only when somebody asks for the command."""
-
-    def list_commands(self, ctx: click.Context) -> list[str]:
-        """The names, sorted."""
-        return sorted(COMMANDS)
-
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        """The command of this name."""
-        if cmd_name not in COMMANDS:
-            return None
-        module, _, attribute = COMMANDS[cmd_name].partition(":")
-        command = getattr(import_module(module), attribute)
-        assert isinstance(command, click.Command)
-        return command
 
 
 def _version(context: click.Context, parameter: click.Parameter, value: bool) -> None:
@@ -62,7 +45,7 @@ def _version(context: click.Context, parameter: click.Parameter, value: bool) ->
         context.exit()
 
 
-@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(cls=LazyGroup, lazy=COMMANDS, context_settings={"help_option_names": ["-h", "--help"]})
 @registry_option
 @click.option(
     "--version", is_flag=True, expose_value=False, is_eager=True, callback=_version, help="Print the version."

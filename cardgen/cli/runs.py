@@ -6,18 +6,22 @@ import contextlib
 
 import click
 
-from cardgen import corrections
+from cardgen.cli.lazy import LazyGroup
 from cardgen.cli.options import open_registry, registry_option, run_argument, view_options
 from cardgen.cli.output import Output
-from cardgen.cli.runs_compare import compare
-from cardgen.cli.runs_edit import edit
-from cardgen.cli.runs_leaderboard import leaderboard
-from cardgen.cli.runs_list import keys, list_
-from cardgen.cli.runs_set import set_
 from cardgen.errors import AmbiguousRun, RunNotFound
 
+COMMANDS = {
+    "compare": "cardgen.cli.runs_compare:compare",
+    "edit": "cardgen.cli.runs_edit:edit",
+    "keys": "cardgen.cli.runs_list:keys",
+    "leaderboard": "cardgen.cli.runs_leaderboard:leaderboard",
+    "list": "cardgen.cli.runs_list:list_",
+    "set": "cardgen.cli.runs_set:set_",
+}
 
-@click.group()
+
+@click.group(cls=LazyGroup, lazy=COMMANDS)
 def runs() -> None:
     """List, compare, rank, show, correct and delete runs.
 
@@ -27,14 +31,6 @@ def runs() -> None:
       cardgen runs show latest
       cardgen runs set latest license=mit
     """
-
-
-runs.add_command(list_)
-runs.add_command(keys)
-runs.add_command(set_)
-runs.add_command(edit)
-runs.add_command(compare)
-runs.add_command(leaderboard)
 
 
 @runs.command()
@@ -49,6 +45,7 @@ def show(run: str, out: Output) -> None:
       cardgen runs show latest
       cardgen runs show amber-otter --json
     """
+    from cardgen import corrections
     from cardgen.cli.show import sections
 
     with open_registry() as registry:
