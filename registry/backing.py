@@ -17,11 +17,20 @@ from collections.abc import Callable, Mapping
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any
 
-from cardgen.errors import CardgenError, FileProblem, NotARegistry, RegistryBusy, RegistryError, SchemaTooOld
+from cardgen.errors import (
+    CardgenError,
+    FileProblem,
+    NotARegistry,
+    RegistryBusy,
+    RegistryError,
+    SchemaTooOld,
+    SettingsError,
+)
 from cardgen.registry import contents, copying
 from cardgen.registry.beside import made_beside
+from cardgen.registry.copying import Progress
 from cardgen.registry.engine import BUSY_SECONDS, Database
 from cardgen.registry.leftovers import leftovers
 from cardgen.registry.location import Location, parse_location
@@ -31,9 +40,6 @@ from cardgen.registry.tables import version
 from cardgen.settings import load_settings
 
 PAGES_AT_ONCE = 1000
-
-Progress: TypeAlias = Callable[[str, int, int], None]
-"""Called with what is being done, and how much of how much of it is."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,18 +77,23 @@ def back_up_registry(
 
     Args:
         url: a path or URL.
-        target: the file; its folder must be there.
+        target: the file, a path or sqlite:///PATH; its folder must be there.
         force: whether a file of that name is replaced.
         progress: called from time to time.
 
     Raises:
         RegistryNotFound: there is no registry.
+        SettingsError: the target is no file.
         FileConflict: there is a file already, and not `force`.
         FileProblem: the file cannot be written.
         NotARegistry: the registry is damaged, and so its copy would be.
     """
     location = parse_location(load_settings().registry if url is None else url)
-    path = Path(os.path.abspath(os.path.expanduser(target)))
+    place = parse_location(target)
+    if (path := place.path) is None:
+        raise SettingsError(
+            f"a backup is a file, and {place.url} is on a server", hint="copy it there: cardgen registry copy SRC DST"
+        )
     if path == location.path or (location.path is not None and _same(path, location.path)):
         raise FileProblem(f"{path} is the registry itself", hint="name another file")
     with made_beside(path, replace=force) as part:

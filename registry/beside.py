@@ -54,8 +54,13 @@ def made_beside(target: Path, *, replace: bool) -> Iterator[Path]:
 def _refuse(target: Path, *, replace: bool) -> None:
     if target.is_dir():
         raise FileProblem(f"{target} is a folder", hint="name a file in it, such as registry.db")
-    if not replace and os.path.lexists(target):
-        raise FileConflict(f"there is a file {target} already", hint="name another file")
+    if target.name.endswith(_SQLITE_SUFFIXES):  # SQLite would take it for a part of the database beside it
+        raise FileProblem(f"a registry cannot be named {target.name!r:.100}", hint="name another file")
+    if os.path.lexists(target):
+        if not replace:
+            raise FileConflict(f"there is a file {target} already", hint="name another file")
+        if not target.is_file():
+            raise FileProblem(f"{target} is no file that could be replaced", hint="name another file")
     for suffix in _SQLITE_SUFFIXES:
         beside = target.with_name(target.name + suffix)
         if beside.exists():  # SQLite would take what it holds for a part of the new file

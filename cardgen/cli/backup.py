@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import click
 
 from cardgen.cli.options import chosen_registry, registry_option, view_options
@@ -12,11 +10,11 @@ from cardgen.cli.progress import moving_bar
 
 
 @click.command()
-@click.argument("file", metavar="FILE", type=click.Path(path_type=Path))
+@click.argument("file", metavar="FILE", type=click.Path())
 @click.option("--force", is_flag=True, help="Replace a file that is there.")
 @view_options
 @registry_option
-def backup(out: Output, file: Path, force: bool) -> None:
+def backup(out: Output, file: str, force: bool) -> None:
     """Write the registry as it is now into FILE, while trainings go on; a registry on a server, too.
 
     Spools beside the registry are folded before, and those that cannot be are named. The file is written beside its

@@ -144,6 +144,8 @@ def test_backup_and_restore(call: Any, registry: Path, tmp_path: Path) -> None:
     assert "3 runs and 1 log events" in said.err
     assert "whole" in said.err
     assert call("registry", "backup", target).code == 4
+    refused = call("registry", "backup", "postgresql+psycopg://me:hunter2@server/cards")
+    assert (refused.code, "hunter2" in refused.err, "registry copy" in refused.err) == (2, False, True)
     said = call("registry", "backup", target, "--force", "--json")
     found = json.loads(said.out)
     assert (found["runs"], found["rows"]["run"], found["path"], found["unfolded"]) == (3, 3, str(target), [])

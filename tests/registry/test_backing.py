@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from cardgen.errors import FileConflict, FileProblem, NotARegistry, RegistryNotFound
+from cardgen.errors import FileConflict, FileProblem, NotARegistry, RegistryNotFound, SettingsError
 from cardgen.record import LogEvent, Run
 from cardgen.registry import Registry, SpoolWriter, back_up_registry, backing, filesystem, spool_folder
 from cardgen.registry.beside import made_beside
@@ -167,6 +167,25 @@ def test_a_file_that_is_there_stays(tmp_path: Path, make_run: MakeRun) -> None:
     with pytest.raises(RegistryNotFound):
         back_up_registry(tmp_path / "none.db", tmp_path / "copy.db")
     assert sorted(file.name for file in tmp_path.iterdir()) == ["backup.db", "link.db", "registry.db"]
+
+
+def test_only_a_file_of_its_own_is_written(tmp_path: Path, make_run: MakeRun) -> None:
+    """Neither a device nor what SQLite keeps beside a registry is replaced, and a URL of a server is none of a file."""
+    path = tmp_path / "registry.db"
+    os.mkfifo(tmp_path / "pipe")
+    with Registry(path) as registry:
+        registry.save(make_run())
+        there = {file.name for file in tmp_path.iterdir()}
+        for odd in ("pipe", "registry.db-wal", "registry.db-shm", "other.db-journal"):
+            with pytest.raises(FileProblem, match=r"cannot be|no file"):
+                back_up_registry(path, tmp_path / odd, force=True)
+        with pytest.raises(SettingsError, match="on a server") as caught:
+            back_up_registry(path, "postgresql+psycopg://me:hunter2@server/cards")
+        assert "hunter2" not in str(caught.value)
+        with pytest.raises(SettingsError, match="cannot be at postgresql:"):
+            back_up_registry(path, "postgresql://me:hunter2@server/cards")
+        assert {file.name for file in tmp_path.iterdir()} == there
+        assert back_up_registry(path, f"sqlite:///{tmp_path}/copy.db").path == str(tmp_path / "copy.db")
 
 
 def test_what_appears_meanwhile_stays(tmp_path: Path) -> None:
