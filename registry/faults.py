@@ -91,6 +91,8 @@ def _from_sqlite(error: sqlite3.Error, location: Location) -> RegistryError | No
         return NotARegistry(
             f"{place} is no SQLite database, or is damaged", hint="name another file, or restore a backup of it"
         )
+    if name == "SQLITE_TOOBIG":
+        return NotARegistry(f"{place} has a value that is too long", hint="is it a registry, and whole?")
     if str(error).startswith("Could not decode"):
         return NotARegistry(f"{place} is damaged: it has text that is none", hint="restore a backup of it")
     if str(error).startswith(_MISSING):

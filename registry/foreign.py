@@ -21,12 +21,21 @@ from urllib.parse import quote
 
 import sqlalchemy as sa
 
-from cardgen.errors import NotARegistry, RegistryBusy, RegistryFull, RegistryNotFound, SettingsError
-from cardgen.registry import structure
-from cardgen.registry.engine import Database
+from cardgen.errors import (
+    NotARegistry,
+    RegistryError,
+    RegistryFull,
+    RegistryNotFound,
+    RegistryReadOnly,
+    SettingsError,
+)
+from cardgen.registry import filesystem, structure
+from cardgen.registry.engine import BUSY_SECONDS, Database
 from cardgen.registry.exporting.load import is_export, load
 from cardgen.registry.faults import translated
 from cardgen.registry.location import Location, parse_location
+from cardgen.registry.lockfile import SUFFIX as LOCK_SUFFIX
+from cardgen.registry.lockfile import LockFile
 from cardgen.registry.schema import REVISION, ensure_schema, known_revision, upgrade_copy
 from cardgen.registry.spool import SUFFIX
 
@@ -123,7 +132,7 @@ def _file(copy: Path, place: str) -> Iterator[sa.Connection]:
             database.read() as connection,
         ):
             yield connection
-    except (NotARegistry, RegistryNotFound, RegistryBusy) as error:
+    except RegistryError as error:
         raise type(error)(str(error).replace(str(location.path), place), hint=error.hint) from error
 
 
@@ -147,6 +156,21 @@ def _damage_of(place: str) -> Iterator[None]:
 
 def _copy(path: Path, target: Path) -> None:
     """Copy a registry's file and its write-ahead log, as they are at one moment."""
+    if filesystem.network_type(path) is None:
+        _copy_file(path, target)
+        return
+    # There, other hosts' writers are seen by the lock that they hold.
+    lock = LockFile(_beside(path, LOCK_SUFFIX), BUSY_SECONDS)
+    with contextlib.ExitStack() as stack:
+        try:
+            stack.enter_context(lock.held())
+        except RegistryReadOnly:
+            lock.wait()
+        filesystem.look_again(path)
+        _copy_file(path, target)
+
+
+def _copy_file(path: Path, target: Path) -> None:
     for _ in range(_ATTEMPTS):
         before = _stamps(path)
         main, log, journal = before

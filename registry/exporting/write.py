@@ -9,7 +9,7 @@ import os
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO, TypeAlias
@@ -17,10 +17,11 @@ from typing import Any, BinaryIO, TypeAlias
 import sqlalchemy as sa
 
 from cardgen.errors import DocumentError, FileConflict, FileProblem, NotARegistry
+from cardgen.registry.backing import copy_file
 from cardgen.registry.engine import Database
 from cardgen.registry.exporting.about import MANIFEST, README, Written, manifest, readme
 from cardgen.registry.exporting.kinds import KINDS, Kind
-from cardgen.registry.location import parse_location
+from cardgen.registry.location import Location, parse_location
 from cardgen.registry.schema import REVISION, ensure_schema
 from cardgen.registry.tables import document, run
 from cardgen.settings import load_settings
@@ -70,7 +71,7 @@ def export_registry(
     said = progress or (lambda name, done, total: None)
     path = Path(os.path.abspath(os.path.expanduser(folder)))
     written: dict[str, Written] = {}
-    with _opened(url) as (database, connection), _made_beside(path) as part:
+    with _opened(url) as (location, connection), _made_beside(path) as part:
         for kind in KINDS.values():
             with _file(part / kind.file) as file:
                 written[kind.name] = _write(connection, kind, file.write, said)
@@ -78,7 +79,7 @@ def export_registry(
             with _file(part / name) as file:
                 file.write(text.encode())
     return Export(
-        url=database.location.url,
+        url=location.url,
         path=str(path),
         schema=REVISION,
         lines={name: one.lines for name, one in written.items()},
@@ -93,11 +94,16 @@ def export_kind(url: str | os.PathLike[str] | None, kind: str, write: Callable[[
 
 
 @contextmanager
-def _opened(url: str | os.PathLike[str] | None) -> Iterator[tuple[Database, sa.Connection]]:
+def _opened(url: str | os.PathLike[str] | None) -> Iterator[tuple[Location, sa.Connection]]:
     """A registry, and one snapshot of it."""
     location = parse_location(load_settings().registry if url is None else url)
-    with closing(Database(location, mode="read", create=False)) as database:
+    with ExitStack() as stack:
+        database = stack.enter_context(closing(Database(location, mode="read", create=False)))
         ensure_schema(database, create=False)
+        if database.on_network:  # there, readers and writers wait for each other: for a copy, not for all that follows
+            copy = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="cardgen-"))) / "copy.db"
+            copy_file(database, copy, check=False)
+            database = stack.enter_context(closing(Database(parse_location(copy), mode="read", create=False)))
         with database.read() as connection:
             query = sa.select(run.c.name).where(run.c.number.not_in(sa.select(document.c.run))).limit(1)
             name = connection.execute(query).scalar_one_or_none()
@@ -106,7 +112,7 @@ def _opened(url: str | os.PathLike[str] | None) -> Iterator[tuple[Database, sa.C
                     f"the registry {location.path or location.url} is damaged: run {name} has no document",
                     hint="look what is wrong: cardgen registry verify",
                 )
-            yield database, connection
+            yield location, connection
 
 
 def _write(connection: sa.Connection, kind: Kind, write: Callable[[bytes], object], said: Progress) -> Written:

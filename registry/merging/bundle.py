@@ -95,7 +95,7 @@ _RUN = ("number", "id", "name", "asked_name", "origin", "created", "heartbeat", 
 def bundles(connection: sa.Connection, ids: Collection[str]) -> dict[str, Bundle]:
     """The runs of these ids that there are."""
     found: dict[int, Bundle] = {}
-    for some in _parts(sorted(ids)):
+    for some in _parts(list(ids)):
         query = sa.select(*(run.c[name] for name in _RUN)).where(run.c.id.in_(some))
         found.update({row.number: Bundle(**row._mapping) for row in connection.execute(query)})
     for numbers in _parts(sorted(found)):
@@ -114,7 +114,7 @@ def bundles(connection: sa.Connection, ids: Collection[str]) -> dict[str, Bundle
 def entries(connection: sa.Connection, ids: Collection[str]) -> dict[str, set[Entry]]:
     """What the audit says of these runs, but that they were merged."""
     found: dict[str, set[Entry]] = {}
-    for some in _parts(sorted(ids)):
+    for some in _parts(list(ids)):
         query = sa.select(*(audit.c[name] for name in Entry._fields)).where(audit.c.run_id.in_(some), is_shared())
         for row in connection.execute(query):
             found.setdefault(row.run_id, set()).add(Entry(*row))

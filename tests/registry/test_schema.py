@@ -24,7 +24,7 @@ from cardgen.registry.location import parse_location
 from cardgen.registry.publications import Publication
 from cardgen.registry.schema import REVISION
 from cardgen.registry.tables import audit, metadata, model_event, model_version, version
-from tests.registry.versions import ADD_COLUMN, NEXT, next_scripts
+from tests.registry.versions import ADD_COLUMN, NEXT, make_older, migrate, next_scripts
 
 MakeRun = Callable[..., Run]
 
@@ -69,17 +69,6 @@ def describe(url: str) -> list[tuple[Any, ...]]:
         rows = [tuple(row) for select in CATALOGUE for row in connection.execute(sa.text(select))]
     engine.dispose()
     return sorted(rows, key=repr)
-
-
-def migrate(connection: sa.Connection, revision: str) -> None:
-    """Run the migrations, and nothing else, up to a revision."""
-    from alembic import command
-    from alembic.config import Config
-
-    config = Config()
-    config.set_main_option("script_location", schema.SCRIPTS)
-    config.attributes["connection"] = connection
-    command.upgrade(config, revision)
 
 
 @pytest.fixture
@@ -194,35 +183,6 @@ def test_an_older_file_is_upgraded_after_a_copy(
         assert registry.run("old") == stored
 
 
-@pytest.fixture
-def make_older() -> Callable[[str, str], None]:
-    """Bring a registry back to an earlier revision: its rows, as far as they have a place, in the tables of then."""
-
-    def make(url: str, revision: str) -> None:
-        database = Database(parse_location(url), mode="write", create=False)
-        with database.write() as connection:
-            rows = {
-                table: [row._asdict() for row in connection.execute(table.select())]
-                for table in metadata.tables.values()
-            }
-            metadata.drop_all(connection)
-            version.drop(connection)
-            migrate(connection, revision)
-            for table in metadata.sorted_tables:
-                if not sa.inspect(connection).has_table(table.name):
-                    continue
-                older = sa.Table(table.name, sa.MetaData(), autoload_with=connection)
-                kept = [{name: row[name] for name in older.columns.keys()} for row in rows[table]]  # noqa: SIM118
-                if kept:
-                    connection.execute(older.insert(), kept)
-                if kept and [*older.primary_key.columns.keys()] == ["number"] and not database.is_sqlite:
-                    sequence = sa.func.pg_get_serial_sequence(f'"{table.name}"', "number")
-                    connection.execute(sa.select(sa.func.setval(sequence, max(row["number"] for row in kept))))
-        database.close()
-
-    return make
-
-
 OLDER = [f"{number:04d}" for number in range(1, int(REVISION))]
 DERIVED = ("fact", "history")
 
@@ -235,9 +195,7 @@ def contents(url: str, *, without: Iterable[str] = ()) -> dict[str, list[Any]]:
 
 
 @pytest.mark.parametrize("revision", OLDER)
-def test_an_older_schema_is_upgraded_with_its_rows(
-    url: str, make_run: MakeRun, make_older: Callable[[str, str], None], revision: str
-) -> None:
+def test_an_older_schema_is_upgraded_with_its_rows(url: str, make_run: MakeRun, revision: str) -> None:
     """Runs, logs and texts stay as they are, and what is searched by follows from them, as in a new registry."""
     events = [LogEvent(seq=seq, kind="train", step=seq, values={"loss": 1 / (seq + 1)}) for seq in range(5)]
     events.append(LogEvent(seq=5, kind="train", step=5, values={"loss": float("inf")}))
@@ -273,9 +231,7 @@ def test_an_older_schema_is_upgraded_with_its_rows(
         assert [(row.action, row.detail) for row in new] == [("upgrade", f"{revision} to {REVISION}")]
 
 
-def test_versions_of_models_get_ids_that_all_copies_share(
-    url: str, tmp_path: Path, make_run: MakeRun, make_older: Callable[[str, str], None]
-) -> None:
+def test_versions_of_models_get_ids_that_all_copies_share(url: str, tmp_path: Path, make_run: MakeRun) -> None:
     """Two copies of a registry give each version that was published one id, and one event, of who published it."""
     with Registry(url) as registry:
         run = registry.save(make_run(status="finished"))
@@ -316,9 +272,7 @@ def test_versions_of_models_get_ids_that_all_copies_share(
         assert registry.publications.add(dataclasses.replace(made, commit="d")).version == 4
 
 
-def test_an_upgrade_goes_round_what_is_damaged(
-    url: str, make_run: MakeRun, make_older: Callable[[str, str], None]
-) -> None:
+def test_an_upgrade_goes_round_what_is_damaged(url: str, make_run: MakeRun) -> None:
     """A document and a person's fact that cannot be read leave the rows of their runs as they are, and stop nothing."""
     with Registry(url) as registry:
         runs = [
