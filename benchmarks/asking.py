@@ -6,7 +6,8 @@ Loading 10,000 runs into MLflow takes three minutes, loading 100,000 into a regi
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator, Mapping
+import functools
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 import seeding
@@ -41,7 +42,7 @@ def against_mlflow(_: Path, count: int = RUNS) -> Iterator[Result]:
 
 
 def grown(folder: Path, count: int = RUNS, rounds: int = 15) -> Iterator[Result]:
-    """Ten times the runs: a filter may take three times as long, a page half again."""
+    """Ten times the runs: a filter may take three times as long, a page half again. A search takes three filters."""
     paths = {size: folder / f"asking-{size}.db" for size in (count, 10 * count)}
     for size, path in paths.items():
         with Registry(path) as registry:
@@ -59,9 +60,21 @@ def grown(folder: Path, count: int = RUNS, rounds: int = 15) -> Iterator[Result]
             found = medians(cases, rounds)
             few, many = found[str(count)], found[str(10 * count)]
             yield compared(f"{name}, {10 * count:,} runs", many, few, target, f"{count:,} runs")
+        yield from _searches(registries[10 * count], 10 * count, rounds)
     finally:
         for registry in registries.values():
             registry.close()
+
+
+def _searches(registry: Registry, count: int, rounds: int) -> Iterator[Result]:
+    """A search, its places included, against a filter of the same registry."""
+    cases: dict[str, Callable[[], object]] = {
+        text: functools.partial(registry.search, text) for text in seeding.SEARCHES
+    }
+    cases["filter"] = lambda: registry.listing(seeding.FILTER, order_by=seeding.ORDER, limit=PAGE)
+    found = medians(cases, rounds)
+    for text in seeding.SEARCHES:
+        yield compared(f"search {text}, {count:,} runs", found[text], found["filter"], 3.0, "filter + order")
 
 
 def _plain(count: int) -> Iterator[Run]:

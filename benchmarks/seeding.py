@@ -16,6 +16,10 @@ FILTER = "params.param_2 = value-3 and metrics.metric_1 > 0.5"
 ORDER = "-metrics.metric_1"
 
 
+SEARCHES = ("model 7", "crossencoder")
+"""What one run in fifty has, and what all have."""
+
+
 def runs(count: int, *, seed: int = 1, params: int = 100, metrics: int = 20) -> Iterator[Run]:
     """Finished runs, a minute apart, newest first; of the arguments a third each are floats, integers and texts."""
     rng = random.Random(seed)

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from cardgen.registry.pages import Page
     from cardgen.registry.query import RunRow, RunState
     from cardgen.registry.schema import upgrade_registry
+    from cardgen.registry.search.find import Hit
     from cardgen.registry.spool import SpoolWriter, spool_folder
     from cardgen.registry.store import Registry, RegistryStatus
     from cardgen.registry.verifying import Finding, Verification
@@ -23,6 +24,7 @@ __all__ = [
     "Backup",
     "Copied",
     "Finding",
+    "Hit",
     "Ingested",
     "KeyUse",
     "Page",
@@ -42,6 +44,7 @@ _HOMES = {
     "Backup": "backing",
     "Copied": "copying",
     "Finding": "verifying",
+    "Hit": "search.find",
     "Ingested": "ingesting",
     "KeyUse": "keys",
     "Page": "pages",

@@ -27,6 +27,7 @@ from cardgen.registry.engine import Database
 from cardgen.registry.faults import is_refused_value
 from cardgen.registry.location import Location, parse_location
 from cardgen.registry.schema import REVISION, ensure_schema, lock_whole, stored_revision
+from cardgen.registry.search import index
 
 Progress: TypeAlias = Callable[[str, int, int], None]
 """Called with what is being done, and how much of how much of it is."""
@@ -113,9 +114,11 @@ def _fill(source: Database, target: Database, progress: Progress | None) -> dict
         read: dict[str, Digest] = {}
         for table in contents.tables():
             read[table.name] = _copy(source, reading, target, writing, table, said)
+        index.fill(writing)  # it is made, not copied: each engine has its own
         if not target.is_sqlite:
             _set_sequences(writing)
             writing.exec_driver_sql("ANALYZE " + ", ".join(f'"{table.name}"' for table in contents.tables()))
+            writing.exec_driver_sql("ANALYZE search")
         for table in contents.tables():
             _compare(target, writing, table, read[table.name], said)
     return read

@@ -74,7 +74,7 @@ def select(
     Raises:
         QueryError: a query, key, filter, limit or cursor that cannot be right.
     """
-    query = _with_filters(bind(asked.query, keys, dt.datetime.now(dt.UTC)), asked.filters)
+    query = with_filters(bind(asked.query, keys, dt.datetime.now(dt.UTC)), asked.filters)
     order = bind_order(asked.order_by, keys)
     start = None if asked.after is None else sorting.place(order, asked.after)
     if asked.limit is not None and asked.limit < 0:
@@ -111,7 +111,7 @@ def select(
     return Page(found if limit != 0 else [])
 
 
-def _with_filters(query: Bound, filters: Filters) -> Bound:
+def with_filters(query: Bound, filters: Filters) -> Bound:
     """The query and the filters, all of which must hold."""
     checks: list[Bound] = []
     for name in ("project", "group", "status"):

@@ -18,6 +18,7 @@ from cardgen.registry.texts import CardText
 
 if TYPE_CHECKING:
     from cardgen.registry.lineage import Lineage
+    from cardgen.registry.search.find import Hit
 
 
 class Readable:
@@ -191,6 +192,21 @@ class Readable:
 
         with self._database.read() as connection:
             return trace(connection, reference, query.status_column(self._database))
+
+    def search(self, text: str, *, limit: int = 20, **filters: Unpack[Filters]) -> list[Hit]:
+        """The runs whose names, facts, cards and samples have these words, the best first.
+
+        Args:
+            text: words that all must be there, `"a phrase"`, `-without`, `begin*`; see docs/search.md.
+            limit: at most so many. Of many runs those saved last are ranked, see `find.RANKED`.
+            filters: as `runs` takes them.
+
+        Raises:
+            QueryError: there is no word to look for, it is too long, or a filter or limit cannot be right.
+        """
+        from cardgen.registry.search import find
+
+        return find.search(self._database, text, limit, filters)
 
     def key_uses(self, prefix: str = "") -> list[KeyUse]:
         """The keys that can be asked and begin so, with what their values are and how many runs have them."""

@@ -13,6 +13,7 @@ from cardgen.record import Run
 from cardgen.registry import facts, history, rows, tables, writing
 from cardgen.registry.codec import decode_run
 from cardgen.registry.engine import Database
+from cardgen.registry.search import index
 from cardgen.registry.tables import card_text, document, fact, human_fact, log_event, run, spool
 
 _PAGE = 300
@@ -87,6 +88,7 @@ def restore(database: Database, connection: sa.Connection, number: int) -> bool:
     if recorded is None or writing.stored_row(database, connection, recorded.id) is not None:
         for derived in (fact, spool, tables.history):
             connection.execute(derived.delete().where(derived.c.run == number))
+        index.delete(connection, number)
         return not any(_has(connection, table, number) for table in (document, log_event, card_text, human_fact))
     asked = rows.usable_name(recorded)
     columns = {

@@ -23,10 +23,10 @@ from cardgen.errors import NotARegistry, RegistryBusy, RegistryNotFound, Registr
 from cardgen.registry.engine import BUSY_SECONDS, Database
 from cardgen.registry.location import parse_location
 from cardgen.registry.retrying import retried
-from cardgen.registry.tables import metadata, version
+from cardgen.registry.tables import SEARCH_SQLITE, SEARCH_TABLES, metadata, version
 from cardgen.settings import load_settings
 
-REVISION = "0003"
+REVISION = "0004"
 """The revision that this version of cardgen reads and writes: the last one in `migrations/versions`."""
 
 FIRST_TABLES = frozenset(
@@ -36,6 +36,7 @@ FIRST_TABLES = frozenset(
 
 SCRIPTS = "cardgen.registry:migrations"
 _ADVISORY_LOCK = 0x63617264  # "card"
+_ODD = "virtual table"  # also a plain one in the place of the one virtual table that a registry has
 _ACTIVE_MICROSECONDS = 60_000_000
 _UPGRADE_MILLISECONDS = 3_600_000
 """How long one statement of an upgrade may take on a server."""
@@ -232,8 +233,11 @@ def _revision(database: Database, connection: sa.Connection) -> str | None:
     """The stamp, None for an empty database; whatever else is there must be ours."""
     if database.is_sqlite:
         objects = sa.text(
-            "SELECT type, name FROM sqlite_master WHERE type <> 'index' AND name NOT LIKE 'sqlite\\_%' ESCAPE '\\'"
-        )
+            "SELECT CASE WHEN type = 'table' AND "
+            "CASE name WHEN 'search' THEN sql <> :search ELSE sql NOT LIKE 'CREATE TABLE %' END "
+            "THEN :odd ELSE type END, name "
+            "FROM sqlite_master WHERE type <> 'index' AND name NOT LIKE 'sqlite\\_%' ESCAPE '\\'"
+        ).bindparams(search=SEARCH_SQLITE, odd=_ODD)
     else:
         objects = sa.text(
             "SELECT 'table', relname FROM pg_class WHERE relkind IN ('r', 'p', 'f') "
@@ -247,11 +251,12 @@ def _revision(database: Database, connection: sa.Connection) -> str | None:
                 hint="ask the owner of the registry; docs/scale.md has the rights of readers and writers",
             )
         return None
-    ours = {*metadata.tables, version.name}
-    tables = {name for kind, name in found if kind == "table"}
-    strange = sorted(f"{kind} {name}" for kind, name in found if kind != "table")
-    revisions = connection.execute(sa.select(version.c.version_num)).scalars().all() if version.name in tables else []
+    ours = {*metadata.tables, version.name, *(SEARCH_TABLES if database.is_sqlite else {"search"})}
+    tables = {name for kind, name in found if kind in ("table", _ODD)}
+    stamped = ("table", version.name) in found
+    revisions = connection.execute(sa.select(version.c.version_num)).scalars().all() if stamped else []
     newer = len(revisions) == 1 and _order(revisions[0], database) > _order(REVISION, database)
+    strange = sorted(f"{kind} {name}" for kind, name in found if kind != "table" and not (newer and kind == _ODD))
     if strange or len(revisions) != 1 or (not newer and tables - ours):
         other = strange or sorted(f"table {name}" for name in tables - ours) or ["no stamp of a cardgen schema"]
         raise NotARegistry(

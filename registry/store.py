@@ -464,7 +464,8 @@ class Registry(Readable):
         if path is not None:
             files = [path.with_name(path.name + suffix) for suffix in ("", "-wal")]
             return sum(file.stat().st_size for file in files if file.exists())
-        tables = [sa.func.pg_total_relation_size(sa.cast(f'"{name}"', sa.Text)) for name in metadata.tables]
+        names = (*metadata.tables, "search")
+        tables = [sa.func.pg_total_relation_size(sa.cast(f'"{name}"', sa.Text)) for name in names]
         return sum(cast(Sequence[int], connection.execute(sa.select(*tables)).one()))
 
     def _writable(self) -> bool:

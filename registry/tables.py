@@ -13,6 +13,8 @@ What identifies a row in any registry is said with each table: numbers are of on
 
 from __future__ import annotations
 
+from typing import Any
+
 import sqlalchemy as sa
 
 NAMING = {
@@ -261,6 +263,33 @@ pending = sa.Table(
     sa.UniqueConstraint("run_id", "repo_id"),
 )
 """A publication that waits: the training that asked for it could not make it. Identified by run and repository."""
+
+SEARCH_TABLES = frozenset(("search", "search_data", "search_idx", "search_content", "search_docsize", "search_config"))
+"""The index of the texts on SQLite, and the tables that FTS5 makes for it; PostgreSQL has the first one alone."""
+
+SEARCH_SQLITE = (
+    "CREATE VIRTUAL TABLE search USING fts5(names, about, cards, samples, digest UNINDEXED, tokenize = 'ascii')"
+)
+SEARCH_POSTGRESQL = (
+    'CREATE TABLE search (run BIGINT NOT NULL, digest TEXT COLLATE "C" NOT NULL, vector TSVECTOR NOT NULL, '
+    "CONSTRAINT pk_search PRIMARY KEY (run), "
+    "CONSTRAINT fk_search_run FOREIGN KEY (run) REFERENCES run (number) ON DELETE CASCADE)",
+    "CREATE INDEX ix_search_vector ON search USING gin (vector)",
+)
+"""What is searched of each run, see `cardgen.registry.search`. It is no table of `metadata`: each engine has its own,
+and what is in it is made from the other tables, never copied."""
+
+
+@sa.event.listens_for(metadata, "after_create")
+def _create_search(target: sa.MetaData, connection: sa.Connection, **_: Any) -> None:
+    for statement in (SEARCH_SQLITE,) if connection.dialect.name == "sqlite" else SEARCH_POSTGRESQL:
+        connection.exec_driver_sql(statement)
+
+
+@sa.event.listens_for(metadata, "before_drop")
+def _drop_search(target: sa.MetaData, connection: sa.Connection, **_: Any) -> None:
+    connection.exec_driver_sql("DROP TABLE search")
+
 
 version = sa.Table(
     "alembic_version",

@@ -59,6 +59,8 @@ def put(
     deleted: Iterable[str],
 ) -> None:
     """Insert or replace a pair."""
+    from cardgen.registry.search import index
+
     columns = {
         "base": encode_value(base),
         "text": encode_value(text),
@@ -68,3 +70,4 @@ def put(
     target = rows.searchable(target, writing.TARGET_LIMIT)
     insert = database.insert(card_text).values(run=number, target=target, **columns)
     connection.execute(insert.on_conflict_do_update(index_elements=["run", "target"], set_=columns))
+    index.refresh(connection, number)

@@ -23,6 +23,7 @@ from cardgen.registry.figures import Figures, figures
 from cardgen.registry.folding import Folder
 from cardgen.registry.leftovers import Leftover, leftovers
 from cardgen.registry.retrying import retried
+from cardgen.registry.search import index
 from cardgen.registry.tables import card_text, document, fact, history, human_fact, key, log_event, run, spool
 
 PAGE = 100  # runs that are read in one transaction
@@ -76,6 +77,7 @@ class Verifier:
         self._progress = progress or (lambda done, total: None)
         self._findings: list[Finding] = []
         self._runs = self._events = 0
+        self._searchable = True
 
     def verify(self) -> Verification:
         """Look at everything.
@@ -85,6 +87,7 @@ class Verifier:
         """
         try:
             self._check_file()
+            self._check_index()
             self._check_references()
             self._check_leftovers()
             self._check_runs()
@@ -123,6 +126,17 @@ class Verifier:
             found = connection.exec_driver_sql("PRAGMA integrity_check(100)").scalars().all()
         return [str(line) for line in found if line != "ok"]
 
+    def _check_index(self) -> None:
+        """The index of the texts itself; what is in it of each run is looked at with the run."""
+        database = self._database
+        with database.write() if self._repair else database.read() as connection:
+            problem = index.damage(connection, whole=self._repair)
+            if problem is not None and self._repair:
+                index.remake(connection)
+        if problem is not None:
+            self._searchable = self._repair
+            self._found("file", f"the index of the texts: {problem}", repaired=self._repair)
+
     def _check_references(self) -> None:
         """Rows whose run is gone; a server's foreign keys allow none."""
         if not self._database.is_sqlite:
@@ -133,6 +147,8 @@ class Verifier:
                 orphans = sa.select(table.c.run).where(table.c.run.not_in(sa.select(run.c.number))).distinct()
                 for number in connection.execute(orphans).scalars():
                     numbers.setdefault(number, []).append(table.name)
+            for number in index.strays(connection) if self._searchable else ():
+                numbers.setdefault(number, []).append(index.TABLE)
         for number, tables in sorted(numbers.items()):
             repaired = False
             if self._repair:
@@ -208,7 +224,10 @@ class Verifier:
             if recorded.id != row.id:
                 yield _Problem("document", f"its document is of the run {recorded.id!r:.100}")
             elif human is not None:
-                yield from _row_problems(connection, row, corrections.apply(recorded, human))
+                shown = corrections.apply(recorded, human)
+                yield from _row_problems(connection, row, shown)
+                if self._searchable and not index.is_right(connection, row.number, shown):
+                    yield _Problem("rows", "what is searched of it differs from its texts", True)
         yield from self._log_problems(connection, row)
         yield from _text_problems(connection, row)
 

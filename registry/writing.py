@@ -13,6 +13,7 @@ import re
 import socket
 import time
 from collections.abc import Mapping, Sequence
+from types import ModuleType
 from typing import Any, NamedTuple
 
 import sqlalchemy as sa
@@ -191,6 +192,7 @@ def _create(
     connection.execute(document.insert(), {"run": number, "text": text})
     if prepared.facts:
         connection.execute(fact.insert(), [{"run": number, **item} for item in prepared.facts])
+    _index().add(connection, number, recorded)
     return recorded
 
 
@@ -274,6 +276,7 @@ def _write(
     insert = insert.on_conflict_do_update(index_elements=[document.c.run], set_={"text": insert.excluded.text})
     connection.execute(insert, {"run": number, "text": text})
     _put_facts(connection, number, _searched(database, connection, shown, {}) if searched is None else searched)
+    _index().update(connection, number, shown)
     return shown
 
 
@@ -284,6 +287,7 @@ def put_rows(database: Database, connection: sa.Connection, number: int, shown: 
     """
     connection.execute(run.update().where(run.c.number == number).values(**rows.run_columns(shown)))
     _put_facts(connection, number, _searched(database, connection, shown, known))
+    _index().update(connection, number, shown)
 
 
 def _searched(database: Database, connection: sa.Connection, shown: Run, known: Keys) -> list[dict[str, Any]]:
@@ -296,6 +300,13 @@ def _put_facts(connection: sa.Connection, number: int, searched: list[dict[str, 
     connection.execute(fact.delete().where(fact.c.run == number))
     if searched:
         connection.execute(fact.insert(), [{"run": number, **item} for item in searched])
+
+
+def _index() -> ModuleType:
+    """The index of the texts, loaded by who writes: who lists runs needs none of it."""
+    from cardgen.registry.search import index
+
+    return index
 
 
 def _recorded(connection: sa.Connection, number: int) -> Run | None:
@@ -332,6 +343,7 @@ def purge(connection: sa.Connection, number: int) -> None:
     """Remove a run's row and all that hangs on it; the audit stays."""
     for table in (fact, log_event, document):  # the large ones first, each at once
         connection.execute(table.delete().where(table.c.run == number))
+    _index().delete(connection, number)
     connection.execute(run.delete().where(run.c.number == number))
 
 

@@ -29,6 +29,7 @@ COMMANDS = {
     "registry": "cardgen.cli.registry:registry",
     "render": "cardgen.cli.render:render",
     "runs": "cardgen.cli.runs:runs",
+    "search": "cardgen.cli.search:search",
     "status": "cardgen.cli.status:status",
 }
 """Every command and where it is."""

@@ -23,6 +23,7 @@ from cardgen.registry.merging.fate import JOIN
 from cardgen.registry.merging.report import Joined, MergeReport
 from cardgen.registry.merging.runs import MERGE, put_cards, put_human
 from cardgen.registry.merging.transactions import Transactions
+from cardgen.registry.search import index
 from cardgen.registry.tables import audit, card_text, run
 
 CANDIDATES = 50
@@ -147,6 +148,7 @@ def _join(
         values = {field: decode_value(fact.value) for field, fact in human.items()}
         shown = corrections.apply(other.record, {name: value for name, value in values.items() if value is not None})
         writing.put_rows(own.database, connection, other.number, shown, {})
+    index.refresh(connection, other.number)  # its cards may be others by now
     connection.execute(run.update().where(run.c.number == one.number).values(deleted=at))
     entry = Entry(at, ACTOR, JOIN, imported, rows.searchable(one.name), recorded)
     connection.execute(audit.insert(), entry._asdict())

@@ -226,6 +226,7 @@ def test_an_older_schema_is_upgraded_with_its_rows(url: str, make_run: MakeRun, 
         assert registry.status().schema == REVISION
         assert [row.id for row in registry.listing("parent = another-run and metrics.map = -inf")] == [stored.id]
         assert registry.verify().whole
+        assert [hit.field for hit in registry.search("me/base")] == ["base model"]
         with registry._database.read() as connection:
             new = connection.execute(sa.select(audit).where(audit.c.number > last)).all()
         assert [(row.action, row.detail) for row in new] == [("upgrade", f"{revision} to {REVISION}")]
@@ -388,15 +389,22 @@ def test_a_foreign_database_is_refused(empty: str, script: str, mode: Any) -> No
         "CREATE TABLE extra (x)",
         "DROP TABLE fact",
         "DELETE FROM alembic_version",
+        "CREATE VIRTUAL TABLE extra USING fts5(x)",
+        "DROP TABLE search",
+        "DROP TABLE search; CREATE TABLE search (x)",
+        "DROP TABLE search; CREATE VIRTUAL TABLE search USING fts5(names, tokenize = 'trigram')",
+        "DROP TABLE pending; CREATE VIRTUAL TABLE pending USING fts5vocab('search', 'row')",
+        "DROP TABLE alembic_version; CREATE VIRTUAL TABLE alembic_version USING fts4(version_num)",
+        "DROP TABLE search; CREATE TABLE search_data (x)",
     ],
 )
 @pytest.mark.parametrize("mode", ["read", "write"])
 def test_a_tampered_file_is_refused(tmp_path: Path, script: str, mode: Any) -> None:
-    """Triggers, views, extra and missing tables make a file that is not opened."""
+    """Triggers, views, extra, missing and other virtual tables make a file that is not opened."""
     path = tmp_path / "registry.db"
     Registry(path).close()
     with sqlite3.connect(path) as connection:
-        connection.execute(script)
+        connection.executescript(script)
     connection.close()
     with pytest.raises(NotARegistry):
         Registry(path, mode=mode)

@@ -120,6 +120,21 @@ def test_a_name_that_is_taken_gets_a_number(filled: str, damage: Callable[[str],
         assert registry.run(run.id).name == "whole-2"
 
 
+@pytest.mark.parametrize("statement", ["UPDATE search SET digest = 'x'", "DELETE FROM search"])
+def test_what_is_searched_is_made_anew(filled: str, damage: Callable[[str], None], statement: str) -> None:
+    """A run that is not indexed, or with other texts, is named, and found by them after the repair."""
+    damage(statement)
+    findings = found(filled)
+    assert {finding.run for finding in findings} == {"whole", "other"}
+    assert {finding.kind for finding in findings} == {"rows"}
+    assert all("searched" in finding.problem for finding in findings)
+    assert [finding.repaired for finding in found(filled, repair=True)] == [True, True]
+    assert found(filled) == []
+    with Registry(filled) as registry:
+        assert [hit.name for hit in registry.search("whole")] == ["whole"]
+        assert [hit.field for hit in registry.search("mit")] == ["license"]
+
+
 FACTS = {
     "document": ("UPDATE document SET text = '{}' WHERE run = 1", "document_version"),
     "newer": ("""UPDATE document SET text = '{"document_version":99}' WHERE run = 1""", "reads up to"),
@@ -168,6 +183,38 @@ def raw(file: Path) -> Iterator[sqlite3.Connection]:
     """The file as SQLite alone has it, without foreign keys."""
     with closing(sqlite3.connect(file, isolation_level=None)) as connection:
         yield connection
+
+
+INDEX = {
+    "emptied": ("DELETE FROM search_data WHERE id > 10", ["file"]),
+    "overwritten": ("UPDATE search_data SET block = x'ffffffff' WHERE id > 10", ["file"]),
+    "of no run": ("INSERT INTO search (rowid, digest, names) VALUES (99, 'x', 'whole')", ["rows"]),
+}
+
+
+@pytest.mark.parametrize("statement", INDEX)
+def test_an_index_of_texts_that_is_broken_is_made_anew(file: Path, raw: sqlite3.Connection, statement: str) -> None:
+    """What SQLite's own check of it finds, when it is repaired, and rows of runs that are gone."""
+    change, kinds = INDEX[statement]
+    raw.execute(change)
+    raw.close()
+    findings = found(str(file), repair=True)
+    assert [(finding.kind, finding.repaired) for finding in findings] == [(kind, True) for kind in kinds]
+    assert found(str(file)) == found(str(file), repair=True) == []
+    with Registry(file) as registry:
+        assert [hit.name for hit in registry.search("whole")] == ["whole"]
+
+
+def test_an_index_of_texts_that_cannot_be_read_hides_no_other_finding(file: Path, raw: sqlite3.Connection) -> None:
+    """It is one finding, without a repair, too; the runs are looked at all the same."""
+    raw.execute("DELETE FROM search_data")
+    raw.execute("UPDATE run SET status = 'failed'")
+    raw.close()
+    findings = found(str(file))
+    assert [finding.kind for finding in findings] == ["file", "rows"]
+    assert "index of the texts" in findings[0].problem
+    assert all(finding.repaired for finding in found(str(file), repair=True))
+    assert found(str(file)) == []
 
 
 def test_an_index_is_made_anew(file: Path, raw: sqlite3.Connection) -> None:
