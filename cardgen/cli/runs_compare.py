@@ -150,7 +150,11 @@ def plain_comparison(found: RunComparison) -> dict[str, Any]:
 
 
 def _csv(found: RunComparison, out: Output) -> None:
-    labels = _labels(found.runs)
+    own = ("section", "fact", "best", "rounded")
+    labels = [
+        f"{label} {run.id}" if label in own else label
+        for label, run in zip(_labels(found.runs), found.runs, strict=True)
+    ]
     rows = []
     for section in found.sections:
         for fact in section.facts:

@@ -96,6 +96,16 @@ def test_csv_is_a_row_for_each_fact(call: Any, compared: Path) -> None:
     }
 
 
+def test_a_run_may_be_called_like_a_column(call: Any, compared: Path, new_run: Any) -> None:
+    """Its column has its id as well, and no fact is lost."""
+    with Registry(compared) as opened:
+        opened.save(new_run(8, "fact", project="x"))
+    rows = list(csv.DictReader(io.StringIO(call("runs", "compare", "fact", "calm", "--format", "csv").text)))
+    [project] = [row for row in rows if row["fact"] == "run.project"]
+    assert project["fact 0193b5b0-0000-7000-8000-000000000008"] == "x"
+    assert rows[0].keys() >= {"section", "fact", "calm-lynx", "best", "rounded"}
+
+
 def test_markdown_is_a_table_that_no_value_breaks(call: Any, compared: Path) -> None:
     """Each row has as many cells as the heading, whatever the values hold; the best are bold."""
     text = call("runs", "compare", "dusky", "early", "calm", "--format", "md").text

@@ -158,6 +158,23 @@ def test_each_metric_has_the_right_direction(name: str, model: Callable[[str], A
         assert best_direction(key) == best_direction(f"sts-dev_{key}") == best_direction(f"eval_dev_{key}") == expected
 
 
+@pytest.mark.parametrize(("said", "recorded"), [(False, False), (True, True), (None, None), ("no", None), (0, None)])
+def test_what_an_evaluator_says_is_recorded(said: Any, recorded: bool | None) -> None:
+    """Only a plain yes or no; that lower is better of its primary metric goes before the name."""
+
+    class Gap:
+        primary_metric = "gap"
+        greater_is_better = said
+
+        def __call__(self) -> dict[str, float]:
+            return {"gap": 1.0, "other": 1.0}
+
+    found = capture_evaluation(Gap(), Gap()(), Problems())
+    assert found.greater_is_better is recorded
+    assert direction_of(found, "gap") == ("min" if said is False else "max")
+    assert direction_of(found, "other") == "max"
+
+
 def test_what_a_reranker_shows_is_a_number(model: Callable[[str], Any]) -> None:
     """The library keeps `0.6812 (+0.0412)` for the card: the rounded number of what the evaluator returned."""
     evaluator = MADE["CrossEncoderRerankingEvaluator"](CLASSES["CrossEncoderRerankingEvaluator"][1], None)
