@@ -8,7 +8,6 @@ with code of strangers and may not choose a registry: only `cardgen check` reads
 from __future__ import annotations
 
 import os
-import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
@@ -158,11 +157,16 @@ def _boolean(value: Any, source: str) -> bool:
 def _user_config() -> dict[str, Any]:
     path = user_config_path()
     try:
-        with open(path, "rb") as file:
-            config = tomllib.load(file)
+        text = path.read_bytes()
     except FileNotFoundError:
         return {}
-    except (OSError, tomllib.TOMLDecodeError) as error:
+    except OSError as error:
+        raise SettingsError(f"{path} cannot be read: {error}") from error
+    import tomllib  # most users have no such file
+
+    try:
+        config = tomllib.loads(text.decode())
+    except ValueError as error:  # no TOML, or no UTF-8
         raise SettingsError(f"{path} cannot be read: {error}") from error
     unknown = sorted(set(config) - _KEYS)
     if unknown:

@@ -89,22 +89,8 @@ fact = sa.Table(
     sa.Column("position", sa.Integer, primary_key=True, autoincrement=False),
     _fact_number,
     _fact_text,
-    sa.Index(
-        "ix_fact_number",
-        "key",
-        "number",
-        "run",
-        sqlite_where=_fact_number.is_not(None),
-        postgresql_where=_fact_number.is_not(None),
-    ),
-    sa.Index(
-        "ix_fact_text",
-        "key",
-        "text",
-        "run",
-        sqlite_where=_fact_text.is_not(None),
-        postgresql_where=_fact_text.is_not(None),
-    ),
+    sa.Index("ix_fact_number", "key", "number", "run", sqlite_where=_fact_number.is_not(None)),
+    sa.Index("ix_fact_text", "key", "text", "run", sqlite_where=_fact_text.is_not(None)),
     sqlite_with_rowid=False,
 )
 """A value of a run to search by: as a number, or as text (cut to `rows.TEXT_LIMIT`). None and NaN have no number."""
@@ -298,3 +284,11 @@ version = sa.Table(
     sa.PrimaryKeyConstraint("version_num", name="alembic_version_pkc"),
 )
 """Alembic's own table, in the form it makes it, so that a new registry needs no Alembic."""
+
+
+@sa.event.listens_for(metadata, "before_create")
+def _partial_indexes(target: sa.MetaData, connection: sa.Connection, **_: Any) -> None:
+    """Indexes are partial on both engines. Saying so at once would load PostgreSQL's dialect, with every start."""
+    if connection.dialect.name == "postgresql":
+        for index in fact.indexes:
+            index.dialect_kwargs["postgresql_where"] = index.dialect_kwargs["sqlite_where"]

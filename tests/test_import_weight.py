@@ -47,7 +47,18 @@ def test_listing_runs_loads_no_training_library(tmp_path: Path) -> None:
     subprocess.run([sys.executable, "-m", "cardgen", "--registry", registry, "registry", "init"], check=True)
     found = loaded(command("--registry", registry, "runs", "list"))
     assert "sqlalchemy" in found
-    assert not found & (TRAINING | {"alembic", "huggingface_hub", "jinja2", "lark", "psycopg", "yaml"})
+    assert not found & (TRAINING | {"alembic", "huggingface_hub", "jinja2", "lark", "psycopg", "tomllib", "yaml"})
+
+
+def test_listing_runs_loads_what_it_needs(tmp_path: Path) -> None:
+    """Of our own and of the database library: neither another command nor another engine's dialect."""
+    registry = str(tmp_path / "registry.db")
+    subprocess.run([sys.executable, "-m", "cardgen", "--registry", registry, "registry", "init"], check=True)
+    others = ["sqlalchemy.dialects.postgresql", "cardgen.cli.runs_edit", "cardgen.cli.runs_compare", "cardgen.cli.show"]
+    code = command("--registry", registry, "runs", "list")
+    asked = f"import sys; print([name for name in {others} if name in sys.modules], file=sys.stderr)"
+    done = subprocess.run([sys.executable, "-c", f"{code}\n{asked}"], capture_output=True, text=True, check=True)
+    assert done.stderr.splitlines()[-1] == "[]"
 
 
 @pytest.mark.parametrize(
