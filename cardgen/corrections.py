@@ -28,7 +28,8 @@ LONGEST = 500
 _NAME = r"[A-Za-z0-9_](?:[A-Za-z0-9._-]{0,94}[A-Za-z0-9_-])?"
 _HUB_ID = re.compile(rf"(?!.*(?:\.\.|--|\.git$))(?:{_NAME}/)?{_NAME}")
 _LICENSE = re.compile(r"[A-Za-z0-9][A-Za-z0-9.+_-]{0,99}")
-_LANGUAGE = re.compile(r"[A-Za-z]{2,3}(?:[-_][A-Za-z0-9]{1,8}){0,4}|code|multilingual")
+_LICENSE_LINK = re.compile(r"https?://[^\s\"'<>\\]{1,400}|[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
+_LANGUAGE = re.compile(r"[a-z]{2,3}|code|multilingual")
 _REVISION = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._/-]{0,199}")
 _PIPELINE = re.compile(r"[a-z0-9][a-z0-9-]{0,99}")
 _UNSAFE = re.compile("[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
@@ -59,10 +60,14 @@ def _tag(text: str) -> bool:
 
 
 _hub_id = _matching(_HUB_ID, "a Hub id such as microsoft/mpnet-base, never a path")
-_language = _matching(_LANGUAGE, "a language code such as en, pt-BR or multilingual")
+_language = _matching(
+    _LANGUAGE, "multilingual, or a small code of ISO 639 such as pt; a region as in pt-BR is language_bcp47"
+)
 
 _MODEL: dict[str, Callable[[str], bool]] = {
     "license": _matching(_LICENSE, "a licence identifier such as apache-2.0"),
+    "license_name": _matching(_LICENSE, "the name of a licence that is `other`, such as acme-research-1.0"),
+    "license_link": _matching(_LICENSE_LINK, "a URL, or a file of the repository such as LICENSE"),
     "language": _language,
     "base_model": _hub_id,
     "base_model_revision": _matching(_REVISION, "a commit, branch or tag"),

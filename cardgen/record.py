@@ -65,7 +65,8 @@ class Model:
     multi-vector model (`SPLADE Sparse Encoder`). `information_retrieval` says whether the usage
     snippet separates queries from documents (None: the library version did not have the notion).
     `dataset_ids` are the Hub ids that were confirmed, in the order of the front matter.
-    `base_model` is a Hub id, never a local path.
+    `base_model` is a Hub id, never a local path. `license_name` and `license_link` (a URL, or a file of the repository)
+    tell of a license that is `other`.
     """
 
     type: ModelType
@@ -87,6 +88,8 @@ class Model:
     information_retrieval: bool | None = None
     language: tuple[str, ...] = ()
     license: str | None = None
+    license_name: str | None = None
+    license_link: str | None = None
     tags: tuple[str, ...] = ()
     pipeline_tag: str | None = None
     library_name: str | None = None

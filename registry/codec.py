@@ -34,13 +34,13 @@ __all__ = [
     "encode_value",
 ]
 
-DOCUMENT_VERSION = 2
+DOCUMENT_VERSION = 3
 
 Document = dict[str, Any]
-UPCASTERS: dict[int, Callable[[Document], Document]] = {1: lambda document: document}
+UPCASTERS: dict[int, Callable[[Document], Document]] = {1: lambda document: document, 2: lambda document: document}
 """From the version that is the key to the next one: pure functions of the whole document.
 
-2 has `notes`, and segments with `emissions`."""
+2 has `notes`, and segments with `emissions`; 3 has `license_name` and `license_link`."""
 
 
 class NewerDocument(DocumentError):

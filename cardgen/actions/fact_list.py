@@ -33,6 +33,8 @@ _OF_MODEL = (
     "base_model_revision",
     "language",
     "license",
+    "license_name",
+    "license_link",
     "tags",
     "pipeline_tag",
     "library_name",

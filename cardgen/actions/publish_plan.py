@@ -29,8 +29,9 @@ if TYPE_CHECKING:
 Samples = Literal["include", "omit", "ask"]
 REDACTABLE = ("paths", "emails")
 MAIN = "main"
+_REPO_ID = re.compile(r"(?!.*(?:--|\.\.|\.git$))(?:[A-Za-z0-9][\w.-]{0,95}/)?\w[\w.-]{0,95}(?<![.-])", re.ASCII)
 _REF = re.compile(
-    r"(?!.*(?:\.\.|//|@\{|\.lock(?:/|$)|[/.]$|/\.))[A-Za-z0-9_][^\s~^:?*\[\\\x00-\x20\x7f]{0,199}|refs/pr/[0-9]+"
+    r"(?!refs/)(?!.*(?:\.\.|//|@\{|\.lock(?:/|$)|[/.]$|/\.))[A-Za-z0-9_][^\s~^:?*\[\\\x00-\x20\x7f]{0,199}|refs/pr/[0-9]+"
 )
 _LOOK = "see `cardgen check --explain RULE`"
 OURS = "Cardgen-Run: "
@@ -144,7 +145,12 @@ def refuse_words(run: Run, repo_id: str, wanted: Wanted) -> None:
 
     Raises:
         PublishRefused: it does.
+        SettingsError: the repository cannot be one.
     """
+    if not _REPO_ID.fullmatch(repo_id) and not has_home(repo_id):
+        raise SettingsError(
+            f"{repo_id!r:.120} is no repository id", hint="it is NAME or OWNER/NAME, such as me/my-model"
+        )
     message = wanted.message or f"Publish {run.name}"
     for what, text in (("repository", repo_id), ("branch", wanted.revision), ("tag", wanted.tag), ("message", message)):
         if text is not None and has_secret(text):
@@ -173,7 +179,6 @@ def make_plan(
     if "/" not in repo_id:
         repo_id = f"{account.name}/{repo_id}"
     here = repository(repo_id)
-    private = _private(here, repo_id, wanted)
     notes: list[str] = []
     if here is not None and here.id != repo_id:
         notes.append(f"{repo_id} is now {here.id}")
@@ -184,6 +189,9 @@ def make_plan(
             repo_id=repo_id,
             hint="log in with one that may, or --create-pr",
         )
+    private = _private(here, repo_id, wanted)
+    if here is not None and wanted.tag is not None:
+        _see_tag(here, wanted.tag)
     revision = wanted.revision or MAIN
     at, branch_is_new = _branch(here, repo_id, revision)
     shown, public = _with_rows_decided(run, repo_id, private=private, wanted=wanted, notes=notes)
@@ -288,6 +296,17 @@ def _private(here: Repository | None, repo_id: str, wanted: Wanted) -> bool:
             f"{repo_id} is {found}, and {asked} was asked for", hint=f"leave {asked} out, or change it on the Hub"
         )
     return here.private
+
+
+def _see_tag(here: Repository, tag: str) -> None:
+    try:
+        there = repository(here.id, tag)
+    except RevisionNotFound:
+        return
+    if there is not None and there.sha != here.sha:
+        raise PublishRefused(
+            f"{here.id} has {tag!r} on another commit", hint="choose another tag, or remove that one there"
+        )
 
 
 def _branch(here: Repository | None, repo_id: str, revision: str) -> tuple[Repository | None, bool]:

@@ -29,6 +29,8 @@ def metadata(run: Run, layout: Layout) -> dict[str, Any]:
     values: dict[str, Any] = {
         "language": list(model.language),
         "license": model.license,
+        "license_name": model.license_name,
+        "license_link": model.license_link,
         "tags": _unique(model.tags),
         "base_model": model.base_model,
         "widget": [_plain(entry) for entry in run.usage.widget],

@@ -188,13 +188,13 @@ def license_unknown(card: Subject) -> Iterator[Hit]:
             )
 
 
-@rule("valid", "license-name-missing", "error")
+@rule("valid", "license-name-missing", "error", remedy="cardgen runs set {run} license_name=NAME")
 def license_name_missing(card: Subject) -> Iterator[Hit]:
     """`license: other` comes with a `license_name`, which the Hub shows."""
     yield from _of_other_license(card, "license_name")
 
 
-@rule("valid", "license-link-missing", "warning")
+@rule("valid", "license-link-missing", "warning", remedy="cardgen runs set {run} license_link=LICENSE")
 def license_link_missing(card: Subject) -> Iterator[Hit]:
     """`license: other` comes with a `license_link`: a URL, or `LICENSE` for a file of the repository."""
     yield from _of_other_license(card, "license_link")

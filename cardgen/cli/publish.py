@@ -145,9 +145,11 @@ def plan_sections(plan: Plan, wanted: Wanted) -> Iterator[Section]:
     where = "private" if plan.private else "public"
     state = f"new, {where}" if plan.repository is None else where
     how = "a pull request" if wanted.create_pr else f"one commit on {plan.revision}"
+    how += f", tagged {wanted.tag}" if wanted.tag else ""
     facts = [
         ("Repository", f"{plan.repo_id} ({state})"),
         ("As", f"{how}, by {plan.account.name}"),
+        *([("Message", wanted.message)] if wanted.message else []),
         ("Card", _card_words(plan)),
     ]
     if plan.report.score is not None:

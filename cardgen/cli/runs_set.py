@@ -29,15 +29,16 @@ def set_(words: tuple[str, ...], query: str | None, filters: Filters, dry_run: b
 
     What you set goes before what was recorded, also before what is recorded later, in listings, searches and cards.
 
-    KEY is license, language, base_model, base_model_revision, title, hub_id, task, pipeline_tag, card_tags (of the
-    card), name, project, group, tags (of the run), or dataset.train.0.name, dataset.eval.1.hub_id and so on. Lists have
-    commas; tags=+new,-old adds and removes.
+    KEY is license, license_name, license_link (of a license that is other), language, base_model, base_model_revision,
+    title, hub_id, task, pipeline_tag, card_tags (of the card), name, project, group, tags (of the run), or
+    dataset.train.0.name, dataset.eval.1.hub_id and so on. Lists have commas; tags=+new,-old adds and removes.
 
     With --query or a filter the facts are set for all runs that match: the plan is shown first, and you are asked.
 
     \b
     Examples:
       cardgen runs set latest license=mit language=en,nl
+      cardgen runs set latest license=other license_name=acme-research-1 license_link=LICENSE
       cardgen runs set amber-otter-3 base_model= tags=+good,-draft
       cardgen runs set --query nli --project rerankers license=apache-2.0 --dry-run
     """

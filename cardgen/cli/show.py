@@ -80,7 +80,7 @@ def _model(run: Run) -> list[tuple[str, str]]:
         similarity=model.similarity_function,
         labels=model.label_count,
         language=", ".join(model.language),
-        license=model.license,
+        license=" ".join(filter(None, (model.license, model.license_name, model.license_link))) or None,
     )
 
 

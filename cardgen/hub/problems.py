@@ -68,7 +68,7 @@ def translated(error: BaseException, repo_id: str | None, revision: str | None) 
             return error
         case errors.OfflineModeIsEnabled():
             return HubOffline(
-                f"cannot fetch {repo_id or host()}: HF_HUB_OFFLINE is set",
+                f"cannot reach {repo_id or host()}: HF_HUB_OFFLINE is set",
                 repo_id=repo_id,
                 hint="unset it to reach the Hub",
             )

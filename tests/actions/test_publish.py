@@ -6,6 +6,7 @@ import dataclasses
 import json
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -19,6 +20,7 @@ from tests.actions.publishing import (
     checkpoint,
     drift_there,
     history_there,
+    publish_there,
     record,
     refresh_there,
     save_model,
@@ -360,3 +362,42 @@ def test_a_hub_that_is_away_hides_no_history(publisher: Publisher, server: HubSe
     told, without = publisher.call(history_there, REPO)
     assert [one[2] for one in told] == [made.commit]
     assert REPO in without
+
+
+def test_a_tag_that_is_taken_is_told_before_anything_is_sent(publisher: Publisher) -> None:
+    """And the same tag on the same commit is as good as new."""
+    publisher.publish(tag="v1")
+    publisher.publish(tag="v1")
+    publisher.repo().commit({"x.txt": b"x"}, author="bob")
+    before = publisher.commits()
+    with pytest.raises(PublishRefused, match="'v1' on another commit"):
+        publisher.publish(tag="v1")
+    assert publisher.commits() == before
+
+
+@pytest.mark.parametrize(
+    "wanted",
+    [
+        {"tag": "v 1"},
+        {"tag": "v1..2"},
+        {"tag": "v1", "create_pr": True},
+        {"revision": "-x"},
+        {"revision": "refs/heads/x"},
+        {"message": " "},
+        {"card_only": True, "model": "final"},
+    ],
+)
+def test_wishes_that_cannot_be_are_usage_errors(publisher: Publisher, wanted: dict[str, Any]) -> None:
+    """Before anything is read or asked."""
+    with pytest.raises(SettingsError) as caught:
+        publisher.publish(**wanted)
+    assert caught.value.hint
+    assert publisher.server.requests == []
+
+
+@pytest.mark.parametrize("repo_id", ["", "a/b/c", "ada/mo del", "../x", "ada/", "ada/x--y", "ada/x.git", "hf://ada/x"])
+def test_what_is_no_repository_is_not_asked_for(publisher: Publisher, repo_id: str) -> None:
+    """A wrong argument is no fault of the Hub's."""
+    with pytest.raises(SettingsError, match="no repository id"):
+        publisher.client.call(publish_there, publisher.registry, repo_id, {}, None, token=publisher.token("ada"))
+    assert publisher.server.requests == []

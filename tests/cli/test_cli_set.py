@@ -126,3 +126,28 @@ def test_one_run_without_the_place_keeps_all_as_they_are(call: Any, registry: Pa
 def test_an_unknown_run_exits_with_3(call: Any, registry: Path) -> None:
     """The message names what was asked for."""
     assert call("runs", "set", "zebra", "license=mit", "-y").code == 3
+
+
+def test_a_license_of_ones_own_has_a_name(call: Any, registry: Path, tmp_path: Path) -> None:
+    """`license: other` alone stops a card; its name and link are facts, in the card and back from it."""
+    assert call("runs", "set", "amber-otter", "license=other").code == 0
+    refused = call("check", "amber-otter")
+    assert refused.code == 6
+    assert "cardgen runs set amber-otter license_name=NAME" in refused.text
+    named = ("license_name=acme-research-1", "license_link=LICENSE")
+    assert call("runs", "set", "amber-otter", *named).code == 0
+    assert "license" not in call("check", "amber-otter").text
+    card = call("render", "amber-otter")
+    assert "\nlicense: other\nlicense_name: acme-research-1\nlicense_link: LICENSE\n" in card.text
+    (tmp_path / "README.md").write_bytes(card.out)
+    other = ("--registry", tmp_path / "other.db")
+    assert call(*other, "registry", "init").code == 0
+    assert call(*other, "import", tmp_path / "README.md").text.startswith("exact")
+    assert "license_name" not in call("render", "calm-lynx").text
+
+
+def test_a_region_is_no_language(call: Any, registry: Path) -> None:
+    """The Hub refuses `pt-BR`, so it is refused where it is said, with what to say instead."""
+    said = call("runs", "set", "amber-otter", "language=pt-BR")
+    assert said.code == 2
+    assert "language_bcp47" in said.err

@@ -98,6 +98,8 @@ def _run(
             "information_retrieval": shown.get("retrieval") if layout.retrieval_snippet else None,
             "language": _texts(metadata.get("language")) or facts.get("language", ()),
             "license": _text(metadata.get("license")) or facts.get("license"),
+            "license_name": _text(metadata.get("license_name")),
+            "license_link": _text(metadata.get("license_link")),
             "base_model": facts.get("base_model") or _text(metadata.get("base_model")),
             "tags": _texts(metadata.get("tags")),
             "pipeline_tag": _text(metadata.get("pipeline_tag")),
