@@ -87,7 +87,7 @@ def version(
     newest = query.order_by(model_version.c.version.desc()).limit(1)
     latest = connection.execute(newest).one_or_none()
     if latest is None:
-        raise unknown(connection, model)
+        raise unknown(connection, model, until)
     if selector in (None, LATEST):
         return latest
     text = rows.searchable(str(selector))
@@ -108,8 +108,14 @@ def version(
     return found
 
 
-def unknown(connection: sa.Connection, model: str) -> ModelNotFound:
-    """The error for a model that there is not, with the nearest that there is."""
+def unknown(connection: sa.Connection, model: str, until: int | None = None) -> ModelNotFound:
+    """The error for a model that there is not, with the nearest that there is, or was not until then."""
+    if until is not None:
+        first = sa.select(sa.func.min(model_version.c.at)).where(model_version.c.model == rows.searchable(model))
+        at = rows.from_microseconds(connection.execute(first).scalar_one())
+        if at is not None:
+            began = f"its first was registered at {at:%Y-%m-%d %H:%M:%S} UTC"
+            return ModelNotFound(f"model {model!r:.200} had no version then", reference=model, hint=began)
     names = connection.execute(sa.select(model_version.c.model).distinct().limit(_CONSIDERED)).scalars()
     hint = _near(model, names) if model else "write NAME@ALIAS, NAME@NUMBER or NAME@latest"
     return ModelNotFound(f"no model {model!r:.200}", reference=model, hint=hint)

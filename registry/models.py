@@ -8,8 +8,7 @@ from __future__ import annotations
 
 import datetime as dt
 import itertools
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import sqlalchemy as sa
@@ -18,10 +17,11 @@ from cardgen.checkpoint import newest_first
 from cardgen.corrections import is_line
 from cardgen.errors import ModelNotFound, SettingsError
 from cardgen.record import Checkpoint, Run
-from cardgen.registry import model_state, query, rows, versions
+from cardgen.registry import model_rows, model_state, query, rows, versions
 from cardgen.registry.engine import Database
 from cardgen.registry.language.times import TIME_HINT, span
 from cardgen.registry.model_history import ModelEntry, entries, was_published
+from cardgen.registry.model_rows import ModelRow, ModelVersion
 from cardgen.registry.retrying import retried
 from cardgen.registry.tables import model_version
 
@@ -35,38 +35,6 @@ BEST = "best"
 """The checkpoint that the library calls the best."""
 
 _PAGE = 300
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ModelVersion:
-    """A version of a model: the weights and the card of a run.
-
-    `weights` is the sha256 over its weight files, `step` that of the checkpoint, `card` the sha256 of the card,
-    `commit` what published it; each None if it is not known. `id` is the same in every registry that has the version.
-    """
-
-    model: str
-    version: int
-    id: str
-    run_id: str
-    run_name: str
-    weights: str | None
-    step: int | None
-    card: str | None
-    commit: str | None
-    at: dt.datetime
-    aliases: tuple[str, ...] = ()
-    tags: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ModelRow:
-    """A model as a listing shows it: how many versions it has, the newest one, and the versions of its aliases."""
-
-    name: str
-    versions: int
-    newest: ModelVersion
-    aliases: dict[str, int] = field(default_factory=dict)
 
 
 class Models:
@@ -90,7 +58,7 @@ class Models:
             with self._database.read() as connection:
                 page = connection.execute(counts).all()
                 shown = [row for row in page if wanted in row.model.casefold()]
-                listed = list(_listed(connection, shown))
+                listed = list(model_rows.listed(connection, shown))
             yield from listed
             if len(page) < _PAGE:
                 return
@@ -122,7 +90,7 @@ class Models:
             if until is not None:
                 select = select.where(model_version.c.at < until)
             found = connection.execute(select.order_by(model_version.c.version.desc())).all()
-            return _with_state(connection, found, until)
+            return model_rows.with_state(connection, found, until)
 
     def version(self, reference: str, *, as_of: dt.datetime | str | None = None) -> ModelVersion:
         """The version that `NAME@SELECTOR` means.
@@ -136,14 +104,14 @@ class Models:
         until = _until(as_of, "as_of")
         with self._database.read() as connection:
             found = model_state.version(connection, *model_state.split(reference), until=until)
-            return _with_state(connection, [found], until)[0]
+            return model_rows.with_state(connection, [found], until)[0]
 
     def aliases(self, name: str) -> dict[str, int]:
         """The aliases of a model, with the numbers of the versions that they point at; none of a model there is not."""
         model = rows.searchable(name)
         with self._database.read() as connection:
             pointed = model_state.pointed(connection, [model])
-            numbers = _numbers(connection, pointed)
+            numbers = model_rows.numbers(connection, pointed)
         return {alias: numbers[found] for alias, found in pointed.get(model, {}).items() if found in numbers}
 
     def history(
@@ -220,7 +188,7 @@ class Models:
             versions.point(connection, name, version_id, aliases)
             _tag(connection, name, version_id, tags, add=True)
             made = sa.select(model_version).where(model_version.c.id == version_id)
-            return _with_state(connection, connection.execute(made).all())[0]
+            return model_rows.with_state(connection, connection.execute(made).all())[0]
 
     @retried
     def alias(self, reference: str, *aliases: str) -> ModelVersion:
@@ -237,9 +205,9 @@ class Models:
         for alias in aliases:
             check_alias(alias)
         with self._database.write() as connection:
-            found = self._locked(connection, reference)
+            found = self._locked(connection, *model_state.split(reference))
             versions.point(connection, found.model, found.id, aliases)
-            return _with_state(connection, [found])[0]
+            return model_rows.with_state(connection, [found])[0]
 
     @retried
     def unalias(self, name: str, *aliases: str) -> None:
@@ -249,7 +217,7 @@ class Models:
             ModelNotFound: there is no such model, or it has no such alias; then all stay.
         """
         with self._database.write() as connection:
-            model = self._locked(connection, name, selector=None).model
+            model = self._locked(connection, name).model
             there = model_state.pointed(connection, [model]).get(model, {})
             for alias in dict.fromkeys(aliases):
                 if alias not in there:
@@ -263,9 +231,9 @@ class Models:
         for tag in tags:
             check_tag(tag)
         with self._database.write() as connection:
-            found = self._locked(connection, reference)
+            found = self._locked(connection, *model_state.split(reference))
             _tag(connection, found.model, found.id, tags, add=True)
-            return _with_state(connection, [found])[0]
+            return model_rows.with_state(connection, [found])[0]
 
     @retried
     def untag(self, reference: str, *tags: str) -> ModelVersion:
@@ -275,13 +243,12 @@ class Models:
             ModelNotFound: there is no such model or version, or it has no such tag; then all stay.
         """
         with self._database.write() as connection:
-            found = self._locked(connection, reference)
+            found = self._locked(connection, *model_state.split(reference))
             _tag(connection, found.model, found.id, tags, add=False)
-            return _with_state(connection, [found])[0]
+            return model_rows.with_state(connection, [found])[0]
 
-    def _locked(self, connection: sa.Connection, reference: str, **whole: None) -> sa.Row[Any]:
-        """The version that a reference means, looked at when nobody else changes the model."""
-        name, selector = (reference, None) if whole else model_state.split(reference)
+    def _locked(self, connection: sa.Connection, name: str, selector: str | None = None) -> sa.Row[Any]:
+        """A version of a model, looked at when nobody else changes the model."""
         versions.lock(self._database, connection, rows.searchable(name))
         return model_state.version(connection, name, selector)
 
@@ -360,60 +327,6 @@ def _same(connection: sa.Connection, model: str, content: tuple[Any, ...], card:
     if row is None or (row.run_id, row.weights, row.step) != content:
         return None
     return row if card in (None, row.card) or row.commit is not None else None
-
-
-def _with_state(
-    connection: sa.Connection, found: Sequence[sa.Row[Any]], until: int | None = None
-) -> list[ModelVersion]:
-    """Rows of versions with their aliases and tags."""
-    models = list(dict.fromkeys(row.model for row in found))
-    aliases: dict[str, list[str]] = {}
-    for pointed in model_state.pointed(connection, models, until).values():
-        for alias, version_id in pointed.items():
-            aliases.setdefault(version_id, []).append(alias)
-    tags = model_state.tagged(connection, models, until)
-    return [
-        ModelVersion(
-            model=row.model,
-            version=row.version,
-            id=row.id,
-            run_id=row.run_id,
-            run_name=row.run_name,
-            weights=row.weights,
-            step=row.step,
-            card=row.card,
-            commit=row.commit,
-            at=rows.from_microseconds(row.at) or dt.datetime.now(dt.UTC),
-            aliases=tuple(aliases.get(row.id, ())),
-            tags=tuple(tags.get(row.id, ())),
-        )
-        for row in found
-    ]
-
-
-def _listed(connection: sa.Connection, counts: Sequence[sa.Row[Any]]) -> Iterator[ModelRow]:
-    if not counts:
-        return
-    models = [row.model for row in counts]
-    newest = sa.tuple_(model_version.c.model, model_version.c.version).in_([(row.model, row.newest) for row in counts])
-    found = connection.execute(sa.select(model_version).where(newest).order_by(model_version.c.model)).all()
-    pointed = model_state.pointed(connection, models)
-    numbers = _numbers(connection, pointed)
-    for row, version in zip(counts, _with_state(connection, found), strict=True):
-        aliases = pointed.get(row.model, {})
-        shown = {alias: numbers[version_id] for alias, version_id in aliases.items() if version_id in numbers}
-        yield ModelRow(name=row.model, versions=row.versions, newest=version, aliases=shown)
-
-
-def _numbers(connection: sa.Connection, pointed: Mapping[str, Mapping[str, str]]) -> dict[str, int]:
-    """The numbers of the versions that aliases point at, by id."""
-    ids = sorted({version_id for aliases in pointed.values() for version_id in aliases.values()})
-    numbers: dict[str, int] = {}
-    for start in range(0, len(ids), _PAGE):
-        some = sa.select(model_version.c.id, model_version.c.version)
-        some = some.where(model_version.c.id.in_(ids[start : start + _PAGE]))
-        numbers.update((row.id, row.version) for row in connection.execute(some))
-    return numbers
 
 
 def _checkpoint(run: Run, wanted: int | str | None) -> Checkpoint | None:

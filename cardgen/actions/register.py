@@ -11,7 +11,7 @@ from cardgen.actions.render import Form, stored_card
 from cardgen.errors import CardConflict
 
 if TYPE_CHECKING:
-    from cardgen.registry.models import ModelVersion
+    from cardgen.registry.model_rows import ModelVersion
     from cardgen.registry.store import Registry
 
 

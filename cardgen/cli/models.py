@@ -14,7 +14,7 @@ from cardgen.cli.options import complete_run, listing_options, open_registry, re
 from cardgen.cli.output import Output, cell_text
 
 if TYPE_CHECKING:
-    from cardgen.registry.models import ModelVersion
+    from cardgen.registry.model_rows import ModelVersion
 
 VERSION_COLUMNS = ("version", "aliases", "tags", "run", "step", "commit", "registered")
 HISTORY_COLUMNS = ("at", "actor", "action", "version", "value", "run", "commit", "detail")

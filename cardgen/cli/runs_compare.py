@@ -164,8 +164,11 @@ def _csv(found: RunComparison, out: Output) -> None:
                     row[label] = _given(fact.values[run.id])
             row["best"] = [label for run, label in zip(found.runs, labels, strict=True) if run.id in fact.best]
             row["rounded"] = fact.rounded
+            row["approximate"] = [
+                label for run, label in zip(found.runs, labels, strict=True) if run.id in fact.approximate
+            ]
             rows.append(row)
-    out.listing(rows, ("section", "fact", *labels, "best", "rounded"))
+    out.listing(rows, ("section", "fact", *labels, "best", "rounded", "approximate"))
 
 
 def _table(found: RunComparison, out: Output) -> None:

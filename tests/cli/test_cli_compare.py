@@ -83,8 +83,8 @@ def test_json_is_stable(call: Any, compared: Path) -> None:
 
 
 def test_csv_is_a_row_for_each_fact(call: Any, compared: Path) -> None:
-    """One column for each run, the best by name, and no formula."""
-    rows = list(csv.DictReader(io.StringIO(call("runs", "compare", "dusky", "early", "--format", "csv").text)))
+    """One column for each run, by name the best and those whose value is rounded, and no formula."""
+    rows = list(csv.DictReader(io.StringIO(call("runs", "compare", "dusky", "early", "--all", "--format", "csv").text)))
     found = {row["fact"]: row for row in rows}
     assert found["ndcg"] == {
         "section": "metrics",
@@ -93,7 +93,9 @@ def test_csv_is_a_row_for_each_fact(call: Any, compared: Path) -> None:
         "early-wren": "0.875",
         "best": "early-wren",
         "rounded": "False",
+        "approximate": "",
     }
+    assert found["map"]["approximate"] == "dusky-hare early-wren"
 
 
 def test_a_run_may_be_called_like_a_column(call: Any, compared: Path, new_run: Any) -> None:

@@ -168,8 +168,11 @@ def test_the_state_of_any_time(registry: Registry, runs: list[Run], move: Callab
     assert state("2026-10") == state(None) == [(2, (), ()), (1, (), ())]
     assert registry.models.version(f"{NAME}@champion", as_of="2026-10-03").version == 1
     assert registry.models.version(NAME, as_of="2026-10-02").version == 1
-    with pytest.raises(ModelNotFound, match="no model"):
+    with pytest.raises(ModelNotFound, match="had no version then") as early:
         registry.models.versions(NAME, as_of="2026-09-30")
+    assert str(early.value.hint) == "its first was registered at 2026-10-01 12:00:00 UTC"
+    with pytest.raises(ModelNotFound, match="no model"):
+        registry.models.versions("me/other", as_of="2026-09-30")
     with pytest.raises(SettingsError, match="no time"):
         registry.models.versions(NAME, as_of="yesterday")
 
