@@ -186,7 +186,8 @@ from cardgen.errors import CardgenError
 from cardgen.identity import new_run_id
 from cardgen.record import LogEvent, Model, Run
 from cardgen.registry import Registry
-from tests.registry.recording import Recording
+from cardgen.tracking.options import make_options
+from cardgen.tracking.sink import Sink
 folder = sys.argv[1]
 path = folder + "/registry.db"
 run = Run(id=new_run_id(), name="x", model=Model(type="CrossEncoder"), status="running")
