@@ -95,6 +95,11 @@ def _from_sqlite(error: sqlite3.Error, location: Location) -> RegistryError | No
         return NotARegistry(f"{place} has a value that is too long", hint="is it a registry, and whole?")
     if str(error).startswith("Could not decode"):
         return NotARegistry(f"{place} is damaged: it has text that is none", hint="restore a backup of it")
+    if str(error).startswith("no such module"):
+        return RegistryError(
+            f"the SQLite of this Python is built without full text search: {error}",
+            hint="use another Python, whose sqlite3 has FTS5, or a registry on PostgreSQL",
+        )
     if str(error).startswith(_MISSING):
         return NotARegistry(f"{place} is damaged, or no registry: {error}", hint="restore a backup of it")
     if name.startswith("SQLITE_IOERR"):

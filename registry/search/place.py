@@ -21,6 +21,9 @@ WIDTH = 160
 LEAD = 40
 """Characters that are shown before the first mark."""
 
+_AT_FIRST = 2000
+"""Characters of a text that are looked at first: what is looked for often stands at its beginning."""
+
 _BLANK, _BLANKS = re.compile(r"\s"), re.compile(r"\s+")
 _LAST_BLANK = re.compile(r"\s(?=\S*$)")
 
@@ -56,8 +59,19 @@ def best(texts: Iterable[Text], question: Question) -> Place | None:
 
 
 def _marks(text: Text, question: Question) -> list[_Mark]:
-    """Where the terms stand, in the order of the text; what is not indexed is not looked at."""
-    tokens = list(itertools.islice(segment(text.text), ROOM[text.part]))
+    """Where the terms stand, in the order of the text, which is read no further than until all stand together."""
+    size = _AT_FIRST
+    while True:
+        blank = _BLANK.search(text.text, size)
+        end = len(text.text) if blank is None else blank.start()
+        marks = _marks_before(text, end, question)
+        if end == len(text.text) or (marks and _densest(marks)[0] == len(question.wanted)):
+            return marks
+        size *= 4
+
+
+def _marks_before(text: Text, end: int, question: Question) -> list[_Mark]:
+    tokens = list(itertools.islice(segment(text.text[:end]), ROOM[text.part]))  # what is not indexed is not looked at
     places: dict[str, list[int]] = {}
     for index, token in enumerate(tokens):
         places.setdefault(token.text, []).append(index)
@@ -100,7 +114,7 @@ def _fits(found: Sequence[str], phrase: Phrase) -> bool:
 
 
 def _cut(text: Text, marks: Sequence[_Mark]) -> Place:
-    whole, first = text.text, _densest(marks)
+    whole, (_, first) = text.text, _densest(marks)
     start = max(0, first.start - LEAD)
     if start:
         blank = _BLANK.search(whole, start - 1, first.start)
@@ -120,8 +134,8 @@ def _cut(text: Text, marks: Sequence[_Mark]) -> Place:
     return Place(text.field, shown, tuple(spans))
 
 
-def _densest(marks: Sequence[_Mark]) -> _Mark:
-    """The mark from which on the most terms can be shown together; the first of several."""
+def _densest(marks: Sequence[_Mark]) -> tuple[int, _Mark]:
+    """The mark from which on the most terms can be shown together, the first of several, and how many they are."""
     most, first, last = 0, marks[0], 0
     terms: Counter[int] = Counter()
     for index, mark in enumerate(marks):
@@ -131,7 +145,7 @@ def _densest(marks: Sequence[_Mark]) -> _Mark:
         if len(+terms) > most:
             most, first = len(+terms), mark
         terms[mark.term] -= 1
-    return first
+    return most, first
 
 
 def _joined(spans: Iterable[Span]) -> Iterator[Span]:

@@ -17,7 +17,7 @@ import pytest
 import sqlalchemy as sa
 from hypothesis import HealthCheck, given, settings
 
-from cardgen.errors import QueryError, RegistryNotFound
+from cardgen.errors import QueryError, RegistryError, RegistryNotFound
 from cardgen.record import Dataset, Evaluation, Loss, Model, Run, Usage
 from cardgen.registry import Hit, Registry, SpoolWriter, copy_registry
 from cardgen.registry.search import asking, find, index
@@ -522,6 +522,16 @@ def test_a_reader_searches_without_writing(tmp_path: Path, make_run: MakeRun, or
     assert path.read_bytes() == before
     with pytest.raises(RegistryNotFound):
         Registry(tmp_path / "none.db", mode="read").search("needle")
+
+
+def test_a_python_without_full_text_search_is_told_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where SQLite lacks FTS5 no registry is half made, and the error says what to do."""
+    monkeypatch.setattr("cardgen.registry.tables.SEARCH_SQLITE", "CREATE VIRTUAL TABLE search USING fts_of_none(names)")
+    with pytest.raises(RegistryError, match="without full text search") as caught:
+        Registry(tmp_path / "registry.db")
+    assert "FTS5" in (caught.value.hint or "")
+    monkeypatch.undo()
+    Registry(tmp_path / "registry.db").close()
 
 
 # How it is answered
