@@ -121,8 +121,11 @@ def find(connection: sa.Connection, reference: str, *, hidden: bool = False) -> 
     """
     query = _known(hidden)
     if reference == LATEST:
-        newest = query.where(run.c.status == "finished", run.c.origin == "captured", run.c.deleted.is_(None))
-        found = connection.execute(newest.order_by(*NEWEST_FIRST).limit(1)).one_or_none()
+        finished = query.where(run.c.status == "finished", run.c.origin == "captured", run.c.deleted.is_(None))
+        # In the index's own order, which ends at those without a time: "nulls last" would have a server sort all runs.
+        newest = finished.where(run.c.created.is_not(None)).order_by(run.c.created.desc(), run.c.number.desc())
+        found = connection.execute(newest.limit(1)).one_or_none()
+        found = found or connection.execute(finished.order_by(run.c.number.desc()).limit(1)).one_or_none()
         if found is None:
             raise RunNotFound(reference, hint="no recorded run has finished yet: see `cardgen runs list`")
         return Found(*found)

@@ -56,14 +56,16 @@ def _named(log: bool) -> sa.Select[Any]:
 def in_use(log: bool) -> sa.ColumnElement[bool]:
     """Whether a run that is not hidden has a key, or its log. Keys stay when their last run is purged."""
     if log:
-        return _some(history, sa.true())
-    return sa.or_(_some(fact, fact.c.number.is_not(None)), _some(fact, fact.c.text.is_not(None)))
+        return _some(history, history.c.run)
+    return sa.or_(_some(fact, fact.c.number), _some(fact, fact.c.text))
 
 
-def _some(table: sa.Table, condition: sa.ColumnElement[bool]) -> sa.ColumnElement[bool]:
+def _some(table: sa.Table, indexed: sa.Column[Any]) -> sa.ColumnElement[bool]:
+    """Whether there is a row of the key: the first in an index's order, for to find any PostgreSQL would read all."""
     joined = table.join(run, run.c.number == table.c.run)
-    wanted = sa.and_(table.c.key == key.c.number, condition, run.c.deleted.is_(None))
-    return sa.exists(sa.select(1).select_from(joined).where(wanted).correlate(key))
+    wanted = sa.and_(table.c.key == key.c.number, indexed.is_not(None), run.c.deleted.is_(None))
+    first = sa.select(table.c.run).select_from(joined).where(wanted).order_by(indexed).limit(1)
+    return first.correlate(key).scalar_subquery().is_not(None)
 
 
 def texts(connection: sa.Connection, number: int) -> list[str]:

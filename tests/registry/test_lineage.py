@@ -16,7 +16,7 @@ from cardgen.registry import Registry, lineage
 from cardgen.registry.lineage import Lineage, LineageData
 from cardgen.registry.publications import Publication
 from cardgen.registry.tables import document
-from tests.registry.test_language_plans import multiply, plans
+from tests.registry.plans import multiply, plans
 
 MakeRun = Callable[..., Run]
 Put = Callable[..., Run]
@@ -234,7 +234,7 @@ def test_no_table_is_gone_through(registry: Registry, put: Put) -> None:
         publish(registry, "first", f"{number:040}", f"me/repo-{number}")
     with registry._database.write() as connection:
         for table, column in (("run", "number"), ("fact", "run")):
-            multiply(connection, table, column)
+            multiply(connection, table, column, 400)
         connection.execute(sa.text("UPDATE run SET base_model = 'org/base' || number"))
         if not registry._database.is_sqlite:
             connection.execute(sa.text("ANALYZE"))
@@ -252,7 +252,7 @@ def test_no_table_is_gone_through(registry: Registry, put: Put) -> None:
         lambda: registry.models.names("model-1"),
         lambda: registry.publications.of_repository("me/repo-3"),
     ):
-        with plans(registry) as found:
+        with plans(registry, small=True) as found:
             assert ask()
         assert found
         assert not [line for line in found if re.search(whole, line)], "\n".join(found)
