@@ -59,7 +59,7 @@ def ensure_schema(database: Database, *, create: bool) -> None:
         if database.mode == "read" or not database.is_sqlite:
             raise SchemaTooOld(
                 f"the registry {_place(database)} has schema {found}, this cardgen needs {REVISION}",
-                hint="open it once for writing, it is upgraded then"
+                hint="upgrade it, and a copy is kept: cardgen registry upgrade"
                 if database.is_sqlite
                 else "upgrade it when nobody records: cardgen registry upgrade",
             )

@@ -168,8 +168,9 @@ def test_an_older_file_is_upgraded_after_a_copy(
     """Opening an older file for writing upgrades it, and leaves a copy as it was."""
     path = tmp_path / "old.db"
     stored = make_old(path)
-    with pytest.raises(SchemaTooOld, match=f"needs {NEXT}"):
+    with pytest.raises(SchemaTooOld, match=f"needs {NEXT}") as caught:
         Registry(path, mode="read")
+    assert "cardgen registry upgrade" in (caught.value.hint or "")
     with Registry(path) as registry:
         assert registry.run("old") == stored
         assert registry.status().schema == NEXT
