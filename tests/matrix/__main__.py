@@ -74,7 +74,8 @@ def environment(version: str) -> Path:
     limits.write_text(pins, "utf-8")
     pip = [str(python), "-m", "pip", "--disable-pip-version-check", "install", "-qq", "-c", str(limits)]
     # torch first: the other packages then find the version that the constraints choose
-    steps = [["-e", str(ROOT), *TOOLS]] if is_client(version) else [["torch"], ["-e", f"{ROOT}[train]", *TOOLS]]
+    training = [["torch"], ["-e", f"{ROOT}[train]", "optuna", "peft", *TOOLS]]
+    steps = [["-e", str(ROOT), *TOOLS]] if is_client(version) else training
     for packages in steps:
         subprocess.run([*pip, *packages], cwd=folder, check=True)
     stamp.write_text(pins, "utf-8")

@@ -42,6 +42,13 @@ datasets==5.2.0
 huggingface_hub==2.4.0
 transformers==5.23.0
 """
+_BESIDE = """
+colorlog==6.12.0
+optuna==5.0.0
+peft==0.21.2
+"""
+"""What some trainings use, and the project itself does not."""
+
 PINS = {
     "4.1.0": _TRANSFORMERS_4,
     "5.1.2": _TRANSFORMERS_4,
@@ -65,7 +72,8 @@ def constraints(version: str, base: str) -> str:
     Raises:
         KeyError: there is no such version.
     """
-    pins = "\n".join(PINS[version].split()) + "\n"
+    given = PINS[version] if is_client(version) else PINS[version] + _BESIDE
+    pins = "\n".join(given.split()) + "\n"
     if not is_client(version):
         pins = f"sentence-transformers=={version}\n{pins}"
     pinned = {_name(line) for line in pins.splitlines()}

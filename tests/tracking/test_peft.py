@@ -19,6 +19,8 @@ pytestmark = pytest.mark.filterwarnings("ignore:::(?!cardgen)")
 
 def with_adapter(model: Any) -> Any:
     """The model with a small adapter on its attention."""
+    if not hasattr(model, "add_adapter"):
+        pytest.skip(f"this version of the library has no adapters for a {type(model).__name__}")
     model.add_adapter(peft.LoraConfig(r=2, lora_alpha=4, target_modules=["query", "value"]))
     return model
 
