@@ -168,11 +168,20 @@ def train(part, kill=None, seed=11, twice=False, resume=None, **environ):
 
 
 slurm = {"SLURM_JOB_ID": "71", "SLURM_ARRAY_JOB_ID": "70", "SLURM_ARRAY_TASK_ID": "3"}
+others = {
+    "lsf": {"LSB_JOBID": "5", "LSB_JOBINDEX": "12"},
+    "pbs": {"PBS_JOBID": "3[2].server", "PBS_ARRAY_INDEX": "2"},
+    "kubernetes": {"KUBERNETES_SERVICE_HOST": "10.0.0.1", "JOB_UID": "7f1c", "JOB_COMPLETION_INDEX": "0"},
+}
 train("checkpoint", kill=4)
 train("checkpoint", resume=True)
 train("job", kill=4, **slurm)
 train("job", kill=4, seed=12, **slurm)
 train("job", SLURM_RESTART_COUNT="1", twice=True, **slurm)
+for name, job in others.items():
+    train(name, kill=2, **job)
+    pod = {"HOSTNAME": "train-x7k2p"} if name == "kubernetes" else {}  # a restart is another pod
+    train(name, **job, **pod)
 train("id", kill=3, CARDGEN_RUN_ID="nightly")
 train("id", CARDGEN_RUN_ID="nightly")
 """
@@ -195,15 +204,16 @@ def test_killed_trainings_go_on(tmp_path: Path) -> None:
     )
     assert done.returncode == 0, done.stderr
     with Registry() as registry:
-        runs = {part: registry.runs(project=part, order_by="created") for part in ("checkpoint", "job", "id")}
+        parts = ("checkpoint", "job", "lsf", "pbs", "kubernetes", "id")
+        runs = {part: registry.runs(project=part, order_by="created") for part in parts}
         logs = {run.id: registry.log(run.id) for found in runs.values() for run in found}
 
     def steps(run: Run) -> list[int]:
         return [event.step for event in standing_log(run.segments, logs[run.id]) if "loss" in event.values]
 
     (resumed,) = runs["checkpoint"]
-    parts = [(segment.start_step, segment.end_step) for segment in resumed.segments]
-    assert parts == [(0, 3), (2, 5)], done.stderr
+    steps_of = [(segment.start_step, segment.end_step) for segment in resumed.segments]
+    assert steps_of == [(0, 3), (2, 5)], done.stderr
     assert resumed.status == "finished"
     assert resumed.segments[1].changed == {}
     assert [len(run.segments) for run in runs["job"]] == [2, 1, 1], done.stderr
@@ -213,7 +223,11 @@ def test_killed_trainings_go_on(tmp_path: Path) -> None:
     assert other_seed.hyperparameters.values["seed"] == 12
     (nightly,) = runs["id"]
     assert (nightly.id, len(nightly.segments), nightly.status) == ("nightly", 2, "finished")
-    for run in (resumed, restarted, second, nightly):
+    of_jobs = [runs[part][0] for part in ("lsf", "pbs", "kubernetes")]
+    assert [(len(runs[run.project or ""]), len(run.segments), run.status) for run in of_jobs] == [
+        (1, 2, "finished")
+    ] * 3
+    for run in (resumed, restarted, second, nightly, *of_jobs):
         assert steps(run) == [1, 2, 3, 4, 5]
         assert all(segment.training_seconds for segment in run.segments)
         assert run.durations is not None
