@@ -1,4 +1,4 @@
-"""A training that is killed: what was said in it, as its events, is in the registry after the next open."""
+"""A training that gets a signal: what was said in it, as its events, is in the registry after the next open."""
 
 from __future__ import annotations
 
@@ -27,7 +27,9 @@ class Kill(TrainerCallback):
             run.set(license="mit", language=["en"])
             run.tag("killed")
             run.set(task="searching")
-            os.kill(os.getpid(), signal.SIGKILL)
+            assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
+            assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+            os.kill(os.getpid(), int(sys.argv[3]))
 
 trainer = tiny.st_trainer(Path(sys.argv[1]), args={"logging_steps": 1})
 trainer.add_callback(Kill())
@@ -38,11 +40,23 @@ with cardgen.track(trainer, name="killed", registry=sys.argv[2]) as run:
 """
 
 
-@pytest.mark.parametrize("engine", ["sqlite", "postgresql", "away"])
-def test_what_was_said_before_a_kill_is_kept(engine: str, tmp_path: Path, request: pytest.FixtureRequest) -> None:
-    """SIGKILL right behind the calls, before training has ended: facts, words and tags are there, each once.
+@pytest.mark.parametrize(
+    ("engine", "sign", "status"),
+    [
+        ("sqlite", signal.SIGKILL, "running"),
+        ("postgresql", signal.SIGKILL, "running"),
+        ("away", signal.SIGKILL, "running"),
+        ("sqlite", signal.SIGTERM, "running"),
+        ("sqlite", signal.SIGINT, "interrupted"),
+    ],
+)
+def test_what_was_said_before_a_signal_is_kept(
+    engine: str, sign: signal.Signals, status: str, tmp_path: Path, request: pytest.FixtureRequest
+) -> None:
+    """Right behind the calls, before training has ended: facts, words and tags are there, each once.
 
-    So they are where the registry could not be reached and the next process opens it.
+    So they are where the registry could not be reached and the next process opens it. Signals do what they do without
+    us. A run whose process died says nothing more, and is lost when it has been silent for a while.
     """
     url = str(tmp_path / "registry.db")
     if engine == "postgresql":
@@ -50,9 +64,10 @@ def test_what_was_said_before_a_kill_is_kept(engine: str, tmp_path: Path, reques
         url = str(request.getfixturevalue("postgresql_url"))
         Registry(url).close()
     environment = {**os.environ, **({"CARDGEN_MODE": "offline"} if engine == "away" else {})}
-    command = [sys.executable, "-c", SCRIPT, str(tmp_path), url]
+    command = [sys.executable, "-c", SCRIPT, str(tmp_path), url, str(int(sign))]
     done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=300)
-    assert done.returncode == -signal.SIGKILL, done.stderr
+    assert done.returncode == -sign, done.stderr
+    assert ("KeyboardInterrupt" in done.stderr) == (sign == signal.SIGINT)
     with Registry(url) as registry:
         run = registry.run("killed")
         facts = run.model.license, run.model.language, run.model.base_model, run.model.task
@@ -60,6 +75,7 @@ def test_what_was_said_before_a_kill_is_kept(engine: str, tmp_path: Path, reques
         assert run.tags == ("killed",)
         assert run.notes == {"authors": "Me.", "bias": "English only."}
         assert [event.step for event in registry.log(run.id) if "loss" in event.values] == [1, 2]
+        assert run.status == status
         revision = registry.state(run.id)
         assert registry.verify().findings == ()
     card = cardgen.render_card("killed", registry=url)
