@@ -30,6 +30,7 @@ def sections(run: Run, state: RunState | None = None, parent: str | None = None)
         ("Evaluations", [_evaluation(evaluation, run) for evaluation in run.evaluations]),
         ("Arguments that are not the default", _arguments(run)),
         ("Parts", [_segment(segment) for segment in run.segments] if len(run.segments) > 1 else []),
+        ("Notes", [(section, _text(words)) for section, words in run.notes.items()]),
         ("Made with", [*run.environment.versions.items()]),
         ("Saved", [(_or(point.step, "end"), _saved(point.path, point.best)) for point in run.checkpoints]),
         ("Redacted", [("", place) for place in run.redactions]),
@@ -58,6 +59,7 @@ def _run(run: Run, state: RunState | None, parent: str | None) -> list[tuple[str
         ended=run.ended,
         heartbeat=state.heartbeat if state and state.status in ("running", "lost") else None,
         trained=_trained(run.durations.total_seconds) if run.durations else None,
+        emitted=None if run.emissions is None else f"{run.emissions.emissions_kg:.3g} kg CO2eq",
         log=f"{state.events} events" if state else None,
         commit=_commit(run),
     )

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import csv
+import dataclasses
 import io
 import json
+import re
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from cardgen.record import Displayed, Evaluation, Run
+from cardgen.record import Displayed, Emissions, Evaluation, Run
 from cardgen.registry import Registry
 
 
@@ -241,6 +243,15 @@ class TestShow:
             assert expected in said.text
         assert "seed" not in said.text
         assert "cardgen render amber-otter" in said.err
+
+    def test_what_was_said_and_emitted_is_shown(self, call: Any, registry: Path, new_run: Any) -> None:
+        """Notes of the training script, one line each whatever they hold, and the emissions of all parts."""
+        emissions = Emissions(emissions_kg=0.0123, energy_kwh=1.0, on_cloud=False)
+        with Registry(registry) as opened:
+            opened.save(dataclasses.replace(new_run(6, "noted"), notes={"bias": "A\nB\x1b[1m"}, emissions=emissions))
+        said = call("runs", "show", "noted").text
+        assert re.search(r"^Notes\nbias +A\\nB\\x1b", said, re.MULTILINE)
+        assert re.search(r"^emitted +0.0123 kg CO2eq", said, re.MULTILINE)
 
     def test_json_has_the_whole_record_and_its_log(self, call: Any, registry: Path) -> None:
         """`--json` is valid JSON with every fact; NaN, which JSON lacks, is a word."""
