@@ -185,3 +185,86 @@ def attempted(client: Client, registry: Path, server: HubServer) -> bool:
     except CardgenError:
         return False
     return True
+
+
+AGAIN = {
+    "read the card": ("HEAD GET", r"/resolve/"),
+    "is the data public": ("GET", r"/api/datasets/"),
+    "is it all here": ("POST", r"/objects/verify"),
+    "look at what was made": ("GET", r"/api/models/ada/model/revision/[0-9a-f]{40}"),
+    "tag it": ("POST", r"/tag/"),
+    "make the branch": ("POST", r"/branch/"),
+}
+
+
+@pytest.fixture(name="published")
+def _published(client: Client, server: HubServer, registry: Path) -> Path:
+    """A run that was published once, whose card a person has edited since, and which has other weights by now."""
+    publish(client, server, registry, private=False)
+    repo = server.hub.repos[REPO]
+    text = repo.head.files["README.md"].data or b""
+    edited = text.replace(b"## Training Details", b"At night.\n\n## Training Details")
+    repo.commit({"README.md": edited}, author="bob")
+    save_model(registry.parent / "final", b"better")
+    with Registry(registry) as opened:
+        opened.set_facts(RUN_ID, {"license": "apache-2.0"})
+    return registry
+
+
+def again(client: Client, server: HubServer, registry: Path, request_: str) -> Any:
+    """Publish it again."""
+    wanted = {"revision": "next"} if request_ == "make the branch" else {}
+    return publish(client, server, registry, private=None, tag="v2", allow_changed=True, **wanted)
+
+
+def is_published_again(server: HubServer, request_: str) -> bool:
+    """Whether the second release is there as a whole, with what the person wrote; there is never a part of it."""
+    repo = server.hub.repos[REPO]
+    head = repo.at("next" if request_ == "make the branch" else "main")
+    if head is None:
+        return False
+    text = head.files["README.md"].data or b""
+    assert b"At night." in text
+    before = next(commit for commit in repo.commits.values() if commit.title == "Publish amber-otter-3")
+    parts = {
+        b"license: apache-2.0" in text,
+        head.files["model.safetensors"].sha256 != before.files["model.safetensors"].sha256,
+    }
+    assert len(parts) == 1
+    assert len([commit for commit in repo.commits.values() if commit.title == before.title]) == 1 + parts.copy().pop()
+    return parts.pop()
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+@pytest.mark.parametrize("request_", AGAIN)
+def test_what_fails_once_while_publishing_again_is_got_over(
+    client: Client, server: HubServer, published: Path, request_: str, fault: str
+) -> None:
+    """One commit more, with the tag, and it is remembered."""
+    method, path = AGAIN[request_]
+    server.faults.append(Fault(method, path, **FAULTS[fault]))
+    made, *_ = again(client, server, published, request_)
+    assert is_published_again(server, request_)
+    assert server.hub.repos[REPO].tags == {"v2": made.commit}
+
+
+@pytest.mark.parametrize("request_", AGAIN)
+def test_what_goes_on_failing_while_publishing_again_is_told(
+    client: Client, server: HubServer, published: Path, request_: str
+) -> None:
+    """All of it is there or none, the error says which; a second run completes it without a second commit."""
+    method, path = AGAIN[request_]
+    server.faults.append(Fault(method, path, times=10_000, answer=Answer(503)))
+    with pytest.raises(CardgenError) as caught:
+        again(client, server, published, request_)
+    there = is_published_again(server, request_)
+    assert ("is published, but" in str(caught.value)) == there
+    assert there == (request_ in ("look at what was made", "tag it"))
+    with Registry(published, mode="read") as opened:
+        assert len(opened.publications.all()) == 1 + (request_ == "tag it")
+    server.faults.clear()
+    made, *_ = again(client, server, published, request_)
+    assert is_published_again(server, request_)
+    assert server.hub.repos[REPO].tags == {"v2": made.commit}
+    with Registry(published, mode="read") as opened:
+        assert len(opened.publications.all()) == 2
