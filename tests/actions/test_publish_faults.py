@@ -53,14 +53,19 @@ def _client(server: HubServer) -> Iterator[Client]:
         yield client
 
 
-@pytest.fixture(name="registry")
-def _registry(server: HubServer, tmp_path: Path) -> Iterator[Path]:
+@pytest.fixture(autouse=True)
+def _fresh(server: HubServer) -> Iterator[None]:
     server.requests.clear()
-    save_model(tmp_path / "final")
-    record(tmp_path / "cards.db", tmp_path / "final")
-    yield tmp_path / "cards.db"
+    yield
     server.faults.clear()
     server.hub.repos.clear()
+
+
+@pytest.fixture(name="registry")
+def _registry(tmp_path: Path) -> Path:
+    save_model(tmp_path / "final")
+    record(tmp_path / "cards.db", tmp_path / "final")
+    return tmp_path / "cards.db"
 
 
 def publish(client: Client, server: HubServer, registry: Path, **wanted: Any) -> Any:

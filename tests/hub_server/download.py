@@ -9,6 +9,7 @@ from tests.hub_server.http import Answer, HubServer, Refused, Request, route
 from tests.hub_server.xet import xet_headers
 
 
+@route("GET HEAD", f"/api/resolve-cache/models/{REPO}/{REVISION}/(?P<path>.+)")
 @route("GET HEAD", f"/{REPO}/resolve/{REVISION}/(?P<path>.+)")
 def resolve(server: HubServer, request: Request, names: dict[str, str]) -> Answer:
     """A file of a commit; a large one is elsewhere."""

@@ -136,9 +136,9 @@ def created(request: Request, answer: Answer) -> Answer:
 
 def detour(request: Request, answer: Answer) -> Answer:
     """Small files are led on to another address of the same Hub, as the real one does by now."""
-    found = re.fullmatch(r"/([^/]+/[^/]+)/resolve/([^/]+)/(.+)", request.path)
-    if found and answer.status == 200 and "detour" not in request.query and request.method in ("GET", "HEAD"):
-        path = f"/{found[1]}/resolve/{found[2]}/{found[3]}?detour=1"
+    found = re.fullmatch(r"/([^/]+/[^/]+)/resolve/(.+)", request.path)
+    if found and answer.status == 200 and request.method in ("GET", "HEAD"):
+        path = f"/api/resolve-cache/models/{found[1]}/{found[2]}"
         size, etag = str(answer.size), answer.headers["ETag"]
         headers = {"X-Linked-Size": size, "X-Linked-Etag": etag, "X-Repo-Commit": answer.headers["X-Repo-Commit"]}
         return Answer(307, headers={**headers, "Location": path})
