@@ -28,10 +28,9 @@ _COLOURS = {"error": "red", "warning": "yellow", "note": "blue"}
     "--format",
     "format_",
     type=click.Choice(["table", "json"]),
-    default="table",
-    show_default=True,
-    help="How to print.",
+    help="How to print.  [default: table]",
 )
+@click.option("--json", "as_json", is_flag=True, help="Short for --format json.")
 @click.option("--rules", is_flag=True, help="List the rules instead.")
 @click.option("--explain", metavar="RULE", help="Say what a rule wants, and why, instead.")
 @click.option("-q", "--quiet", is_flag=True, help="Print findings only: no notes, scores and hints.")
@@ -41,7 +40,8 @@ def check(
     min_score: int | None,
     ignore: tuple[str, ...],
     strict: bool,
-    format_: str,
+    format_: str | None,
+    as_json: bool,
     rules: bool,
     explain: str | None,
     quiet: bool,
@@ -61,6 +61,9 @@ def check(
       cardgen check README.md --ignore license-missing
       cardgen check --explain private-rows
     """
+    if as_json and format_ == "table":
+        raise click.UsageError("--json and --format table exclude each other")
+    format_ = "json" if as_json else format_ or "table"
     out = Output("json" if format_ == "json" else "table", quiet=quiet)
     if rules:
         _list_rules(out)

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from cardgen.card.layout import render
 from cardgen.errors import CardConflict, HubAccessDenied, HubUnreachable, PublishRefused, SettingsError, Undecided
 from cardgen.record import Dataset
 from cardgen.registry import Registry
@@ -81,6 +82,9 @@ def test_model_and_card_go_in_one_commit(publisher: Publisher) -> None:
         pair = registry.card_text(RUN_ID, f"hf://{REPO}")
         assert pair is not None
         assert pair.text.encode() == files["README.md"]
+        run = registry.run(RUN_ID)
+        there = dataclasses.replace(run, model=dataclasses.replace(run.model, hub_id=REPO))
+        assert render(there, registry.log(RUN_ID)).encode() == files["README.md"]
 
 
 def test_the_same_again_changes_nothing(publisher: Publisher) -> None:
@@ -106,8 +110,6 @@ def test_rows_of_unknown_data_are_asked_about(publisher: Publisher) -> None:
     """In a public repository only; omitting takes them from samples, snippet and widget."""
     with Registry(publisher.registry) as registry:
         run = registry.run(RUN_ID)
-        import dataclasses
-
         rows = (("the secret row", "a"),)
         columns = run.datasets[0].columns[:2]
         private = Dataset(role="train", name="mine", size=1, columns=columns, samples=rows)
@@ -202,8 +204,6 @@ def test_a_secret_in_a_file_stops_everything(publisher: Publisher) -> None:
 def test_a_failed_check_stops_everything(publisher: Publisher) -> None:
     """The error names the rule and the remedy."""
     with Registry(publisher.registry) as registry:
-        import dataclasses
-
         run = registry.run(RUN_ID)
         assert run.hyperparameters is not None
         values = {**run.hyperparameters.values, "resume_from_checkpoint": "/home/ada/out"}
@@ -301,8 +301,6 @@ def test_other_weights_make_the_next_version(publisher: Publisher) -> None:
     publisher.publish()
     save_model(publisher.model, b"better")
     with Registry(publisher.registry) as registry:
-        import dataclasses
-
         registry.save(dataclasses.replace(registry.run(RUN_ID), checkpoints=(checkpoint(publisher.model, 12),)))
     made, *_ = publisher.publish()
     assert (made.version, made.step) == (2, 12)

@@ -83,6 +83,12 @@ def test_a_program_reads_json(call: Any, bad: str) -> None:
     assert {finding["severity"] for finding in found["findings"]} == {"error", "warning", "note"}
 
 
+def test_json_is_short_for_its_format(call: Any, bad: str) -> None:
+    """As everywhere; with another format it is a usage error."""
+    assert call("check", bad, "--json").out == call("check", bad, "--format", "json").out
+    assert call("check", bad, "--json", "--format", "table").code == 2
+
+
 def test_rules_are_listed_and_explained(call: Any, bad: str) -> None:
     """Each by its name; an unknown one is a usage error."""
     listed = json.loads(call("check", "--rules", "--format", "json").out)
