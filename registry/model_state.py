@@ -103,7 +103,7 @@ def version(
         raise ModelNotFound(
             f"model {model!r:.200} has no {what}",
             reference=f"{model}@{selector}",
-            hint=_near(text, aliases) or f"it has {latest.version} versions" + _some(aliases),
+            hint=_near(text, aliases) or f"it has {_versions(latest.version)}{_some(aliases)}",
         )
     return found
 
@@ -135,6 +135,10 @@ def near(name: str, names: Sequence[str]) -> str | None:
 def _near(name: str, names: Any) -> str | None:
     found = nearest(name, names)
     return f"did you mean {' or '.join(found)}?" if found else None
+
+
+def _versions(count: int) -> str:
+    return "1 version" if count == 1 else f"{count} versions"
 
 
 def _some(aliases: dict[str, str]) -> str:

@@ -83,7 +83,7 @@ class Models:
             ModelNotFound: there is no such model, or there was none yet.
             SettingsError: `as_of` is no time.
         """
-        until = _until(as_of, "as_of")
+        until = _until(as_of)
         with self._database.read() as connection:
             stored = model_state.version(connection, name, until=until).model
             select = sa.select(model_version).where(model_version.c.model == stored)
@@ -101,7 +101,7 @@ class Models:
             ModelNotFound: there is no such model or version.
             SettingsError: `as_of` is no time.
         """
-        until = _until(as_of, "as_of")
+        until = _until(as_of)
         with self._database.read() as connection:
             found = model_state.version(connection, *model_state.split(reference), until=until)
             return model_rows.with_state(connection, [found], until)[0]
@@ -289,21 +289,21 @@ def bounds(since: dt.datetime | str | None, until: dt.datetime | str | None) -> 
     Raises:
         SettingsError: one of them is no time.
     """
-    return None if since is None else _span(since, "since")[0], _until(until, "until")
+    return None if since is None else _span(since)[0], _until(until)
 
 
-def _until(time: dt.datetime | str | None, what: str) -> int | None:
+def _until(time: dt.datetime | str | None) -> int | None:
     """The first microsecond after a time."""
-    return None if time is None else _span(time, what)[1]
+    return None if time is None else _span(time)[1]
 
 
-def _span(time: dt.datetime | str, what: str) -> tuple[int, int]:
+def _span(time: dt.datetime | str) -> tuple[int, int]:
     if isinstance(time, dt.datetime):
         moment = rows.microseconds(time) or 0
         return moment, moment + 1
     found = span(time, dt.datetime.now(dt.UTC))
     if found is None:
-        raise SettingsError(f"{what} is {time!r:.60}, which is no time", hint=TIME_HINT)
+        raise SettingsError(f"{time!r:.60} is no time", hint=TIME_HINT)
     return found
 
 

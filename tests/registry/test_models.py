@@ -173,7 +173,7 @@ def test_the_state_of_any_time(registry: Registry, runs: list[Run], move: Callab
     assert str(early.value.hint) == "its first was registered at 2026-10-01 12:00:00 UTC"
     with pytest.raises(ModelNotFound, match="no model"):
         registry.models.versions("me/other", as_of="2026-09-30")
-    with pytest.raises(SettingsError, match="no time"):
+    with pytest.raises(SettingsError, match="'yesterday' is no time"):
         registry.models.versions(NAME, as_of="yesterday")
 
 
@@ -221,7 +221,7 @@ def test_a_reference_that_means_nothing_says_what_is_near(registry: Registry, ru
     registry.models.register("one", NAME, aliases=["champion", "staging"])
     for reference, said, hint in (
         (f"{NAME}@champoin", "has no alias", "did you mean champion?"),
-        (f"{NAME}@7", "has no version 7", "1 versions"),
+        (f"{NAME}@7", "has no version 7", "it has 1 version"),
         (f"{NAME}@", "has no alias", "champion, staging"),
         (f"{NAME}@{'9' * 30}", "has no alias", "champion, staging"),
     ):
