@@ -11,7 +11,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from typing import Final
 
-from cardgen.registry.search.segment import segment
+from cardgen.registry.search.segment import words
 from cardgen.registry.search.texts import PARTS, Part, Text
 
 GAP: Final = "·"
@@ -48,17 +48,19 @@ def _add(text: Text, main: list[str], apart: list[str]) -> None:
     if main:
         main.append(GAP)
     known: set[tuple[str, ...]] = set()
-    for token in segment(text.text):
+    for token, parts in words(text.text):
         if len(main) == limit:
             break
-        main.append(token.text)
-        if token.parts and token.parts not in known and len(apart) + len(token.parts) < ROOM[text.part] - limit:
-            known.add(token.parts)
-            apart += [GAP, *token.parts]
+        main.append(token)
+        if parts and parts not in known and len(apart) + len(parts) < ROOM[text.part] - limit:
+            known.add(parts)
+            apart += [GAP, *parts]
 
 
 def _limit(found: Columns) -> None:
     """Put gaps where a token stands too often, or where the tokens are too many bytes."""
+    if sum(map(len, found)) <= MOST_OF_ONE:
+        return
     counts: Counter[str] = Counter()
     size = 0
     for column in found:

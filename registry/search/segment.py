@@ -46,6 +46,17 @@ def segment(text: str) -> Iterator[Token]:
             yield from _segment_letters(text, chunk.start(), chunk.end())
 
 
+def words(text: str) -> Iterator[tuple[str, tuple[str, ...]]]:
+    """The tokens of a text with their parts, without their places: somewhat faster."""
+    if text.isascii():
+        for found in _CHUNK.finditer(text):
+            word = found[0]
+            yield word[:LONGEST].lower(), _camel_parts(word)
+    else:
+        for token in segment(text):
+            yield token.text, token.parts
+
+
 def _camel_parts(word: str) -> tuple[str, ...]:
     rest = word[1:]
     if rest == rest.lower() or word.isupper() or len(word) > LONGEST:

@@ -13,7 +13,7 @@ from cardgen.errors import QueryError
 from cardgen.registry.search import asking
 from cardgen.registry.search.asking import Phrase, Question, Term
 from cardgen.registry.search.postings import GAP, MOST_OF_ONE, ROOM, columns
-from cardgen.registry.search.segment import LONGEST, segment
+from cardgen.registry.search.segment import LONGEST, segment, words
 from cardgen.registry.search.texts import PARTS, Text, of_cards_once
 
 SCRIPTS = (
@@ -132,6 +132,12 @@ def test_tokens_are_of_letters_and_digits_that_stay(text: str) -> None:
         if not token.text.isascii():
             continue
         assert tokens(token.text) == [token.text]
+
+
+@given(TEXTS)
+def test_words_are_the_tokens_without_their_places(text: str) -> None:
+    """What is indexed is what is marked."""
+    assert list(words(text)) == [(token.text, token.parts) for token in segment(text)]
 
 
 @given(TEXTS, TEXTS)
