@@ -21,6 +21,7 @@ def parts(*, with_peers: bool) -> list[Part]:
     """Every measurement, cheapest first."""
     import asking
     import growth
+    import merging
     import parsing
     import publishing
     import rendering
@@ -28,7 +29,7 @@ def parts(*, with_peers: bool) -> list[Part]:
     import writing
 
     found: list[Part] = [startup.measure, writing.measure, growth.measure, lambda _: parsing.measure()]
-    found += [rendering.measure, publishing.measure, asking.grown]
+    found += [rendering.measure, publishing.measure, merging.measure, asking.grown]
     if with_peers:
         import peers
 
