@@ -22,7 +22,9 @@ EARLY_MICROSECONDS = 86_400_000_000
 
 _COUNT_LIMIT = 1 << 53
 _NUMBER_LIMIT = 1 << 62
-_TEXT_LIMIT = 10_000
+TEXT_LIMIT = 10_000
+"""Characters of a text that is no record, card or log."""
+
 _FIRST, _LAST = -62_135_596_800_000_000, 253_402_300_799_999_999  # the years 1 to 9999
 _KINDS = get_args(LogKind)
 
@@ -31,14 +33,14 @@ class Wrong(ValueError):
     """Why something is not taken."""
 
 
-def text(value: Any, what: str, limit: int = _TEXT_LIMIT) -> str:
+def text(value: Any, what: str, limit: int = TEXT_LIMIT) -> str:
     """A text that any database takes, not longer than that."""
     if type(value) is not str or value != rows.searchable(value, limit):
         raise Wrong(f"{what} is {value!r:.80}")
     return value
 
 
-def maybe_text(value: Any, what: str, limit: int = _TEXT_LIMIT) -> str | None:
+def maybe_text(value: Any, what: str, limit: int = TEXT_LIMIT) -> str | None:
     """The same, or None."""
     return None if value is None else text(value, what, limit)
 

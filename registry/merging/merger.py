@@ -22,13 +22,14 @@ from cardgen.registry.merging import checking
 from cardgen.registry.merging.bundle import Entry
 from cardgen.registry.merging.meeting import Meeting, meetings
 from cardgen.registry.merging.models import merge_models
+from cardgen.registry.merging.paging import pages
 from cardgen.registry.merging.report import MergeReport
-from cardgen.registry.merging.runs import HELD_EVENTS, MERGE, Page, PageMerger, read_page
+from cardgen.registry.merging.runs import MERGE, Page, PageMerger, read_page
 from cardgen.registry.merging.transactions import Transactions
 from cardgen.registry.spool import SUFFIX
-from cardgen.registry.tables import audit, log_event, run
+from cardgen.registry.tables import audit, run
 
-RUNS_AT_ONCE = 200
+_ENTRIES_AT_ONCE = 200
 
 Progress: TypeAlias = Callable[[str, int, int], None]
 """Called with what is being done, and how much of how much of it is."""
@@ -78,11 +79,8 @@ class Merger:
         total = connection.execute(sa.select(sa.func.count()).select_from(run)).scalar_one()
         done = 0
         self._progress("runs", 0, total)
-        for ids in self._gone():
-            self._page(ids)
-        for ids in self._runs():
-            self._page(ids)
-            done += len(ids)
+        for ids in pages(connection, self.report):
+            done += self._page(ids)
             self._progress("runs", done, max(done, total))
         merge_models(connection, self._own, self._now, self.report)
         for entries in self._other_entries():
@@ -102,7 +100,8 @@ class Merger:
 
     # Runs
 
-    def _page(self, ids: Sequence[str]) -> None:
+    def _page(self, ids: Sequence[str]) -> int:
+        """Merge a page; how many of its runs are there."""
         page = read_page(self._foreign.connection, ids, self._now, self.report)
         if not self._is_new(page):
             with self._database.read() as connection:
@@ -112,13 +111,14 @@ class Merger:
                 if not merger.is_needed(planned):
                     self.report.take(scratch)
                     merger.count(planned, self.report)
-                    return
+                    return len(page.bundles)
         self._number_keys(page)
         removed = self._own.write(lambda connection: self._write(connection, page))
         folder = self._database.location.spool_folder
         for path in (folder / (run_id + suffix) for run_id in removed for suffix in (SUFFIX, DAMAGED_SUFFIX)):
             with contextlib.suppress(OSError):
                 path.unlink()
+        return len(page.bundles)
 
     def _write(self, connection: sa.Connection, page: Page) -> list[str]:
         merger = self._merger(connection, page)
@@ -145,46 +145,13 @@ class Merger:
         for bundle in page.bundles.values():
             writing.prepare(self._database, self._known, bundle.record)
 
-    def _runs(self) -> Iterator[list[str]]:
-        """The ids of the other registry's runs, in order, so many that their logs can be held."""
-        last: str | None = None
-        counts = sa.select(sa.func.count()).where(log_event.c.run == run.c.number).scalar_subquery()
-        while True:
-            query = sa.select(run.c.id, counts).order_by(run.c.id).limit(RUNS_AT_ONCE)
-            if last is not None:
-                query = query.where(run.c.id > last)
-            rows = self._foreign.connection.execute(query).all()
-            if not rows:
-                return
-            page: list[str] = []
-            room = HELD_EVENTS
-            for run_id, events in rows:
-                if page and events > room:
-                    yield page
-                    page, room = [], HELD_EVENTS
-                page.append(run_id)
-                room -= events
-            yield page
-            last = rows[-1][0]
-
-    def _gone(self) -> Iterator[list[str]]:
-        """The ids of runs that the other registry has no more, but tells of."""
-        last = ""
-        there = sa.select(run.c.id)
-        while True:
-            query = sa.select(audit.c.run_id).distinct().where(audit.c.run_id > last, audit.c.run_id.not_in(there))
-            ids = self._foreign.connection.execute(query.order_by(audit.c.run_id).limit(RUNS_AT_ONCE)).scalars().all()
-            if not ids:
-                return
-            yield list(ids)
-            last = ids[-1]
-
     # What the audit says of no run
 
     def _other_entries(self) -> Iterator[list[Entry]]:
         columns = [audit.c[name] for name in Entry._fields]
-        query = sa.select(*columns).where(audit.c.run_id.is_(None), is_shared()).order_by(audit.c.number)
-        result = self._foreign.connection.execute(query, execution_options={"yield_per": RUNS_AT_ONCE})
+        short = sa.func.coalesce(sa.func.length(audit.c.detail), 0) <= checking.TEXT_LIMIT
+        query = sa.select(*columns).where(audit.c.run_id.is_(None), is_shared(), short).order_by(audit.c.number)
+        result = self._foreign.connection.execute(query, execution_options={"yield_per": _ENTRIES_AT_ONCE})
         for part in result.partitions():
             good = []
             for row in part:

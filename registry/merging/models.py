@@ -16,6 +16,8 @@ from cardgen.registry.tables import audit, model_event, model_version, pending, 
 ROWS_AT_ONCE = 200
 
 _KEY_LIMIT = 500  # characters of what an index has
+_ROW_LIMIT = 1 << 20
+_VERSIONS_LIMIT = 100_000
 _ACTIONS = ("register", "alias", "unalias", "tag", "untag")
 
 Row: TypeAlias = dict[str, Any]
@@ -23,8 +25,7 @@ Row: TypeAlias = dict[str, Any]
 
 def merge_models(foreign: sa.Connection, own: Transactions, now: int, report: MergeReport) -> None:
     """Take all of it into the registry, versions before the publications that tell of them; a page a transaction."""
-    models = foreign.execute(sa.select(model_version.c.model).distinct().order_by(model_version.c.model)).scalars()
-    for model in models.all():
+    for model in _models(foreign, report):
         rows = _of_model(foreign, model, now, report)
         if rows:
             report.versions += own.run(_Versions(model, rows))
@@ -35,6 +36,10 @@ def merge_models(foreign: sa.Connection, own: Transactions, now: int, report: Me
     for rows in _pages(foreign, pending, _PENDING_KEY, _check_pending, now, report):
         report.pending += own.run(_Pending(rows))
     report.pending += own.run(_done_with)
+    for table in (model_version, model_event, publication, pending):
+        long = foreign.execute(sa.select(sa.func.count()).select_from(table).where(sa.not_(_short(table)))).scalar_one()
+        if long:
+            report.skip(f"{long} rows of {table.name} have texts that are far too long")
 
 
 _EVENT_KEY = ("id",)
@@ -57,6 +62,7 @@ def _pages(
     last: tuple[Any, ...] | None = None
     while True:
         query = sa.select(*(column for column in table.c if column.name != "number")).order_by(*columns)
+        query = query.where(_short(table))
         if last is not None:
             query = query.where(sa.tuple_(*columns) > sa.tuple_(*map(sa.literal, last)))
         rows = [dict(row) for row in foreign.execute(query.limit(ROWS_AT_ONCE)).mappings()]
@@ -79,8 +85,32 @@ def _good(rows: Sequence[Row], check: Callable[[Row, int], None], now: int, repo
             yield row
 
 
+def _short(table: sa.Table) -> sa.ColumnElement[bool]:
+    """Whether the texts of a row can be held, many at once."""
+    texts = [column for column in table.c if isinstance(column.type, sa.Text)]
+    return sa.and_(*(sa.func.coalesce(sa.func.length(column), 0) <= _ROW_LIMIT for column in texts))
+
+
+def _models(foreign: sa.Connection, report: MergeReport) -> Iterator[Any]:
+    """The names of models with so many versions as can be held."""
+    last: Any = ""
+    while True:
+        query = sa.select(model_version.c.model, sa.func.count()).where(model_version.c.model > last)
+        query = query.group_by(model_version.c.model).order_by(model_version.c.model)
+        rows = foreign.execute(query.limit(ROWS_AT_ONCE)).all()
+        for model, count in rows:
+            if count <= _VERSIONS_LIMIT:
+                yield model
+            else:
+                report.skip(f"the model {model!r:.100} has {count:,} versions")
+        if len(rows) < ROWS_AT_ONCE:
+            return
+        last = rows[-1][0]
+
+
 def _of_model(foreign: sa.Connection, model: Any, now: int, report: MergeReport) -> list[Row]:
-    rows = foreign.execute(sa.select(model_version).where(model_version.c.model == model)).mappings()
+    query = sa.select(model_version).where(model_version.c.model == model, _short(model_version))
+    rows = foreign.execute(query).mappings()
     return list(_good([dict(row) for row in rows], _check_version, now, report))
 
 

@@ -20,14 +20,12 @@ from cardgen.registry.merging.bundle import Bundle, CardPair, Entry, HumanFact, 
 from cardgen.registry.merging.combining import NAME, Combined, combined
 from cardgen.registry.merging.logs import LogPlan
 from cardgen.registry.merging.names import Asking, Settlement
+from cardgen.registry.merging.paging import HELD_EVENTS, is_small
 from cardgen.registry.merging.report import MergeReport
 from cardgen.registry.tables import audit, card_text, document, human_fact, run
 
 MERGE = "merge"
 """What the audit calls that a run came from another registry; it says so in this registry alone."""
-
-HELD_EVENTS = 20_000
-"""Log events of a page that are held in memory; a longer log is read again each time."""
 
 
 class Page(NamedTuple):
@@ -200,7 +198,7 @@ class PageMerger:
         """The run as the other registry has it, if what that says can be right."""
         if run_id in self._page.bundles:
             return self._page.bundles[run_id]
-        found = bundles(self._foreign, [run_id]).get(run_id)
+        found = bundles(self._foreign, [run_id]).get(run_id) if is_small(self._foreign, run_id) else None
         try:
             if found is not None:
                 checking.bundle(found, self._now)

@@ -164,6 +164,17 @@ def test_a_dry_run_joins_nothing(make: Make) -> None:
         merge_registry(path(there), "none.db", dry_run=True)
 
 
+def test_a_dry_run_on_a_server(make: Make, postgresql_url: str) -> None:
+    """A registry on a server is copied into a file for it."""
+    there = make("there", recorded=True)
+    with Registry(postgresql_url) as server:
+        imported(server, edited())
+        report = merge_registry(path(there), server, dry_run=True)
+        assert (report.new, report.joined_count, report.target) == (1, 1, server.url)
+        assert len(server.listing()) == 1
+        assert merge_registry(path(there), server).joined_count == 1
+
+
 def test_a_killed_merge_joins_later(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
     """Runs that came, and had not met anybody when the merge ended, meet in the next one."""
     here, there = make("here"), make("there", recorded=True)

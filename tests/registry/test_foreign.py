@@ -27,6 +27,7 @@ from cardgen.errors import (
 from cardgen.identity import new_run_id
 from cardgen.record import LogEvent, Model, Run
 from cardgen.registry import Registry, filesystem, foreign
+from cardgen.registry.merging import models, paging
 from cardgen.registry.schema import REVISION
 from tests.registry import states
 from tests.registry.states import AT, ONE, OTHER, fill
@@ -376,6 +377,29 @@ def test_a_value_that_is_too_long(own: Registry, other: Path, monkeypatch: pytes
     change(other, "UPDATE document SET text = hex(zeroblob(200000))")
     with pytest.raises(NotARegistry, match="too long"):
         own.merge(other)
+
+
+LARGE = {
+    "an event": 'UPDATE log_event SET "values" = \'{"a":"\' || hex(zeroblob(50000)) || \'"}\' WHERE run = 5',
+    "a card": "UPDATE card_text SET text = '\"' || hex(zeroblob(50000)) || '\"'",
+    "a line of the audit": "UPDATE audit SET detail = hex(zeroblob(50000)) WHERE run_id = 'old'",
+    "lines of a run that is gone": "UPDATE audit SET detail = hex(zeroblob(50000)), run_id = 'nobody'",
+    "a publication": "UPDATE publication SET files = hex(zeroblob(50000))",
+    "a version": "UPDATE model_version SET card = hex(zeroblob(50000)) WHERE id = 'v3'",
+}
+
+
+@pytest.mark.parametrize("name", LARGE)
+def test_what_is_far_too_large_is_left_out(own: Registry, other: Path, name: str, monkeypatch: Any) -> None:
+    """It is never read, and said."""
+    monkeypatch.setattr(paging, "EVENT_BYTES", 10_000)
+    monkeypatch.setattr(paging, "RUN_BYTES", 20_000)
+    monkeypatch.setattr(models, "_ROW_LIMIT", 20_000)
+    change(other, LARGE[name])
+    report = own.merge(other)
+    assert any("too large" in one.reason or "too long" in one.reason for one in report.skipped)
+    assert report.new >= 4
+    assert own.verify().findings == ()
 
 
 def test_damage_of_ones_own_stays(own: Registry, other: Path) -> None:

@@ -28,8 +28,8 @@ RUNS = 300
 MERGE = """
 import sys
 from cardgen.registry import Registry
-from cardgen.registry.merging import merger
-merger.RUNS_AT_ONCE = 50
+from cardgen.registry.merging import paging
+paging.RUNS_AT_ONCE = 50
 with Registry(sys.argv[1], busy_seconds=60) as registry:
     print("ready", flush=True)
     sys.stdin.readline()
