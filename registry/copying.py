@@ -114,6 +114,7 @@ def _fill(source: Database, target: Database, progress: Progress | None) -> dict
         read: dict[str, Digest] = {}
         for table in contents.tables():
             read[table.name] = _copy(source, reading, target, writing, table, said)
+        said("making the search index", 0, 1)
         index.fill(writing)  # it is made, not copied: each engine has its own
         if not target.is_sqlite:
             _set_sequences(writing)
