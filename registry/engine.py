@@ -313,13 +313,17 @@ def _prepare_file(path: Path, mode: str, create: bool) -> None:
 def _create_file(path: Path) -> bool:
     make_private_folder(path.parent)
     shared = path.parent.stat().st_mode & stat.S_ISGID
-    with contextlib.suppress(FileExistsError):
+    try:
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-        try:
-            if shared:
-                os.fchmod(descriptor, 0o660)
-        finally:
-            os.close(descriptor)
+    except OSError:  # somebody else was faster; sshfs calls that not permitted
+        if not path.exists():
+            raise
+        return True
+    try:
+        if shared:
+            os.fchmod(descriptor, 0o660)
+    finally:
+        os.close(descriptor)
     return True
 
 

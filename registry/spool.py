@@ -280,8 +280,11 @@ def make_private_folder(folder: Path) -> None:
     if folder.is_dir():
         return
     folder.parent.mkdir(parents=True, exist_ok=True)
-    with contextlib.suppress(FileExistsError):
+    try:
         folder.mkdir(mode=0o770 if folder.parent.stat().st_mode & stat.S_ISGID else 0o700)
+    except OSError:  # somebody else was faster; sshfs calls that not permitted
+        if not folder.is_dir():
+            raise
 
 
 def _open_locked(path: Path) -> int:
