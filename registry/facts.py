@@ -38,7 +38,7 @@ def of_many(connection: sa.Connection, numbers: Iterable[int]) -> dict[int, dict
     found: dict[int, dict[str, Value]] = {}
     for start in range(0, len(wanted), _STATEMENT_LIMIT):
         for row in connection.execute(_OF, {"runs": wanted[start : start + _STATEMENT_LIMIT]}):
-            value = _decoded(row.field, row.value)
+            value = decoded(row.field, row.value)
             if value is not None:
                 found.setdefault(row.run, {})[row.field] = value
     return found
@@ -63,7 +63,12 @@ def put(connection: sa.Connection, number: int, facts: Mapping[str, Value], *, a
     connection.execute(human_fact.insert(), [{"run": number, **row} for row in new])
 
 
-def _decoded(field: str, text: str) -> Value | None:
+def decoded(field: str, text: str) -> Value | None:
+    """A fact as it is stored; None for one that was taken back.
+
+    Raises:
+        DocumentError: it cannot be read.
+    """
     try:
         return corrections.check({field: decode_value(text)})[field]
     except SettingsError as error:

@@ -6,7 +6,8 @@ import json
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-from cardgen.registry.exporting.kinds import KINDS, Type
+from cardgen.registry.exporting.columns import Type
+from cardgen.registry.exporting.kinds import KINDS
 
 FORMAT = "cardgen export"
 VERSION = 1

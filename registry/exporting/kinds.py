@@ -9,14 +9,14 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any, Literal, TypeAlias
+from collections.abc import Mapping
+from typing import Any
 
 import sqlalchemy as sa
 
 from cardgen.registry import rows
 from cardgen.registry.codec import decode_value, encode_value
+from cardgen.registry.exporting.columns import Column, Kind, Line, Row, back_of, finite, of_runs, plain, time_text
 from cardgen.registry.tables import (
     audit,
     card_text,
@@ -31,100 +31,6 @@ from cardgen.registry.tables import (
     publication,
     run,
 )
-
-Type: TypeAlias = Literal["string", "int64", "float64", "time", "strings"]
-"""`time` is text in ISO 8601, UTC, with six digits of the second; `strings` a list of text."""
-
-Line: TypeAlias = dict[str, Any]
-"""What a line of a file says, before it is JSON."""
-
-Row: TypeAlias = Any  # of a query: values by the names of its columns
-
-
-@dataclass(frozen=True, slots=True)
-class Column:
-    """A key of the lines of a file: its type, whether it may be null, and what it says."""
-
-    name: str
-    type: Type
-    about: str
-    null: bool = False
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Kind:
-    """A file. `select` has its rows in their order, `line` makes one a line.
-
-    `back` makes a line a row of `table` (without the run's number) again; without it the file follows from others, and
-    is not read back. `of_run` says that its table knows a run by number.
-    """
-
-    name: str
-    about: str
-    columns: tuple[Column, ...]
-    select: sa.Select[Any]
-    line: Callable[[Row], Line]
-    table: sa.Table | None = None
-    back: Callable[[Line], dict[str, Any]] | None = None
-    of_run: bool = True
-
-    @property
-    def file(self) -> str:
-        """The name of the file."""
-        return f"{self.name}.jsonl"
-
-
-# Values
-
-
-def time_text(at: int | None) -> str | None:
-    """Microseconds since 1970 as text."""
-    time = rows.from_microseconds(at)
-    return None if time is None else f"{time:%Y-%m-%dT%H:%M:%S.%f}Z".rjust(27, "0")
-
-
-def microseconds(text: str | None) -> int | None:
-    """The microseconds that `time_text` wrote."""
-    import datetime as dt
-
-    return None if text is None else rows.microseconds(dt.datetime.fromisoformat(text))
-
-
-def finite(number: float | None) -> float | None:
-    """A number that JSON has; SQLite knows no negative zero, so there is none."""
-    return None if number is None or not math.isfinite(number) else number + 0.0
-
-
-def _plain(row: Row, columns: Sequence[Column]) -> Line:
-    """A line of the row's own columns."""
-    line: Line = {}
-    for column in columns:
-        value = row[column.name]
-        if column.type == "time":
-            value = time_text(value)
-        elif column.type == "float64":
-            value = finite(value)
-        line[column.name] = value
-    return line
-
-
-def _back(columns: Sequence[Column], *leave: str) -> Callable[[Line], dict[str, Any]]:
-    """The other way: all keys but those in `leave`."""
-
-    def back(line: Line) -> dict[str, Any]:
-        return {
-            column.name: microseconds(line[column.name]) if column.type == "time" else line[column.name]
-            for column in columns
-            if column.name not in leave
-        }
-
-    return back
-
-
-def _joined(table: sa.Table) -> sa.Select[Any]:
-    """The rows of a table that knows a run by number, with the run's id."""
-    return sa.select(run.c.id.label("run_id"), table).join_from(run, table, table.c.run == run.c.number)
-
 
 RUN_ID = Column("run_id", "string", "the run's id")
 
@@ -159,12 +65,12 @@ _RUN_OWN = ("id", "name", "asked_name", "heartbeat", "deleted", "revision", "fol
 
 
 def _run_line(row: Row) -> Line:
-    return {**_plain(row, _RUN), "tags": json.loads(row["tags"])}
+    return {**plain(row, _RUN), "tags": json.loads(row["tags"])}
 
 
 def _run_back(line: Line) -> dict[str, Any]:
     own = {column.name: column for column in _RUN if column.name in _RUN_OWN}
-    return _back(tuple(own.values()))(line)
+    return back_of(tuple(own.values()))(line)
 
 
 RUNS = Kind(
@@ -253,7 +159,7 @@ def _epoch(text: str | None) -> tuple[float | None, str | None]:
 
 
 def _log_back(line: Line) -> dict[str, Any]:
-    row = _back(_LOG, "run_id", "exact_epoch", "epoch")(line)
+    row = back_of(_LOG, "run_id", "exact_epoch", "epoch")(line)
     epoch = line["exact_epoch"]
     row["epoch"] = repr(line["epoch"]) if epoch is None and line["epoch"] is not None else epoch
     return row
@@ -263,7 +169,7 @@ LOG_EVENTS = Kind(
     name="log_events",
     about="The logs, event by event.",
     columns=_LOG,
-    select=_joined(log_event).order_by(run.c.id, log_event.c.seq),
+    select=of_runs(log_event).order_by(run.c.id, log_event.c.seq),
     line=_log_line,
     table=log_event,
     back=_log_back,
@@ -296,10 +202,10 @@ HUMAN_FACTS = Kind(
     name="human_facts",
     about="What people know better than the record; it goes before what `document` has.",
     columns=_HUMAN,
-    select=_joined(human_fact).order_by(run.c.id, human_fact.c.field),
+    select=of_runs(human_fact).order_by(run.c.id, human_fact.c.field),
     line=_human_line,
     table=human_fact,
-    back=_back(_HUMAN, "run_id", "text"),
+    back=back_of(_HUMAN, "run_id", "text"),
 )
 
 _TEXT = (
@@ -333,7 +239,7 @@ def _readable(text: str) -> str:
 
 
 def _text_back(line: Line) -> dict[str, Any]:
-    row = _back(_TEXT, "run_id", "exact")(line)
+    row = back_of(_TEXT, "run_id", "exact")(line)
     values = [line["base"], line["text"], line["deleted"]] if line["exact"] is None else decode_value(line["exact"])
     if not isinstance(values, list) or len(values) != 3:
         raise ValueError("exact is no list of three")
@@ -345,7 +251,7 @@ CARD_TEXTS = Kind(
     name="card_texts",
     about="What cards were rendered as and how they stand, by place.",
     columns=_TEXT,
-    select=_joined(card_text).order_by(run.c.id, card_text.c.target),
+    select=of_runs(card_text).order_by(run.c.id, card_text.c.target),
     line=_text_line,
     table=card_text,
     back=_text_back,
@@ -361,9 +267,9 @@ def _of_registry(name: str, about: str, table: sa.Table, columns: tuple[Column, 
         about=about,
         columns=columns,
         select=sa.select(*(table.c[column.name] for column in columns)).order_by(*order),
-        line=lambda row: _plain(row, columns),
+        line=lambda row: plain(row, columns),
         table=table,
-        back=_back(columns),
+        back=back_of(columns),
         of_run=False,
     )
 
@@ -475,9 +381,9 @@ AUDIT = Kind(
     .where(is_shared())
     .distinct()
     .order_by(*(audit.c[column.name].nulls_first() for column in _AUDIT)),
-    line=lambda row: _plain(row, _AUDIT),
+    line=lambda row: plain(row, _AUDIT),
     table=audit,
-    back=_back(_AUDIT),
+    back=back_of(_AUDIT),
     of_run=False,
 )
 

@@ -19,7 +19,8 @@ import sqlalchemy as sa
 from cardgen.errors import CardgenError, NotAnExport
 from cardgen.registry.engine import Database
 from cardgen.registry.exporting.about import MANIFEST, read_manifest
-from cardgen.registry.exporting.kinds import KINDS, RUNS, Column, Kind, Line
+from cardgen.registry.exporting.columns import Column, Kind, Line
+from cardgen.registry.exporting.kinds import KINDS, RUNS
 from cardgen.registry.location import parse_location
 from cardgen.registry.schema import ensure_schema
 from cardgen.registry.tables import document, run

@@ -20,7 +20,8 @@ from cardgen.errors import DocumentError, FileConflict, FileProblem, NotARegistr
 from cardgen.registry.backing import copy_file
 from cardgen.registry.engine import Database
 from cardgen.registry.exporting.about import MANIFEST, README, Written, manifest, readme
-from cardgen.registry.exporting.kinds import KINDS, Kind
+from cardgen.registry.exporting.columns import Kind
+from cardgen.registry.exporting.kinds import KINDS
 from cardgen.registry.location import Location, parse_location
 from cardgen.registry.schema import REVISION, ensure_schema
 from cardgen.registry.tables import document, run

@@ -113,21 +113,23 @@ class Merger:
                     merger.count(planned, self.report)
                     return len(page.bundles)
         self._number_keys(page)
-        removed = self._own.write(lambda connection: self._write(connection, page))
+        removed, found, self._known = self._own.write(lambda connection: self._write(connection, page))
+        self.report.take(found)
         folder = self._database.location.spool_folder
         for path in (folder / (run_id + suffix) for run_id in removed for suffix in (SUFFIX, DAMAGED_SUFFIX)):
             with contextlib.suppress(OSError):
                 path.unlink()
         return len(page.bundles)
 
-    def _write(self, connection: sa.Connection, page: Page) -> list[str]:
+    def _write(self, connection: sa.Connection, page: Page) -> tuple[list[str], MergeReport, writing.Keys]:
+        """Merge a page; the ids of removed runs, what was done, and the numbers of keys, all true once committed."""
         merger = self._merger(connection, page)
         found = MergeReport(source="", target="")
         planned = merger.plan(found, lock=True)
-        removed = merger.store(planned, self._foreign.place[-writing.DETAIL_LIMIT :], self._known)
+        known = dict(self._known)
+        removed = merger.store(planned, self._foreign.place[-writing.DETAIL_LIMIT :], known)
         merger.count(planned, found)
-        self.report.take(found)
-        return removed
+        return removed, found, known
 
     def _is_new(self, page: Page) -> bool:
         """Whether most of a page is not there: then it need not be looked at before there is a lock."""

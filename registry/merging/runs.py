@@ -120,6 +120,8 @@ class PageMerger:
         for run_id in page.ids:
             mine, theirs = own.get(run_id), page.bundles.get(run_id)
             try:
+                for field, fact in ({} if mine is None else mine.human).items():
+                    facts.decoded(field, fact.value)
                 one = combined(run_id, mine, theirs, said.get(run_id, set()), page.entries[run_id])
             except DocumentError as error:
                 report.skip(f"it cannot be read in this registry: {error}", run_id, mine.name if mine else None)
@@ -216,10 +218,9 @@ class PageMerger:
     def _rename(self, moved: Asking, known: writing.Keys) -> None:
         """Give a run of the registry's own another name, in its record and in what a person said of it, too."""
         bundle = bundles(self._connection, [moved.id])[moved.id]
-        human = _named(bundle.human, moved.name)
-        put_human(self._connection, bundle.number, bundle.human, human)
         self._connection.execute(run.update().where(run.c.number == bundle.number).values(name=moved.name))
         try:
+            put_human(self._connection, bundle.number, bundle.human, _named(bundle.human, moved.name))
             recorded = dataclasses.replace(bundle.record, name=moved.name)
             shown = corrections.apply(recorded, facts.of(self._connection, bundle.number))
         except DocumentError:  # `registry verify` tells of it

@@ -23,7 +23,8 @@ from cardgen.identity import new_run_id
 from cardgen.record import LogEvent, Model, Run
 from cardgen.registry import Registry
 from cardgen.registry.exporting.about import MANIFEST, README
-from cardgen.registry.exporting.kinds import KINDS, Column, microseconds, time_text
+from cardgen.registry.exporting.columns import Column, microseconds, time_text
+from cardgen.registry.exporting.kinds import KINDS
 from cardgen.registry.exporting.write import export_kind, export_registry
 from tests.registry.conftest import Strategies
 from tests.registry.states import AT, ONE, OTHER, fill

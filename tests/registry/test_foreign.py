@@ -414,3 +414,13 @@ def test_damage_of_ones_own_stays(own: Registry, other: Path) -> None:
     assert report.new == 1
     assert own.recorded("young").name == "same-young"
     assert states.ONE == ONE
+
+
+def test_facts_of_ones_own_that_cannot_be_read(own: Registry, other: Path) -> None:
+    """They stay as they are, their run is named, and everything else is merged."""
+    fill(own, ONE)
+    with own._database.write() as connection:
+        connection.exec_driver_sql("UPDATE human_fact SET value = 'nonsense' WHERE field = 'name'")
+    report = own.merge(other)
+    assert [one.id for one in report.skipped] == [states.IDS[0]]
+    assert report.new == 1
