@@ -14,10 +14,12 @@ from pathlib import Path
 
 import pytest
 
-from cardgen.errors import FileConflict, FileProblem, NotARegistry, RegistryNotFound, SettingsError
+from cardgen.errors import FileConflict, FileProblem, NotARegistry, RegistryNotFound, SchemaTooOld, SettingsError
 from cardgen.record import LogEvent, Run
-from cardgen.registry import Registry, SpoolWriter, back_up_registry, backing, filesystem, spool_folder
+from cardgen.registry import Registry, SpoolWriter, back_up_registry, backing, filesystem, schema, spool_folder
 from cardgen.registry.beside import made_beside
+from cardgen.registry.schema import REVISION
+from tests.registry.versions import NEXT
 
 MakeRun = Callable[..., Run]
 MakeEvents = Callable[..., list[LogEvent]]
@@ -239,6 +241,32 @@ def test_a_network_file_system(tmp_path: Path, make_run: MakeRun, monkeypatch: p
     with Registry(tmp_path / "backup.db") as copy:
         assert copy.verify().findings == ()
     assert sorted(file.name for file in tmp_path.iterdir()) == ["backup.db", "registry.db"]
+
+
+def test_an_older_registry_is_backed_up_as_it_is(
+    url: str, tmp_path: Path, make_run: MakeRun, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Before an upgrade a file is backed up without being upgraded; of a server it is said what to do instead."""
+    with Registry(url) as registry:
+        registry.save(make_run(status="finished"))
+    writer = SpoolWriter(spool_folder(url), "spooled")
+    writer.snapshot(make_run(id="spooled"))
+    writer.close()
+    for module in (schema, backing):
+        monkeypatch.setattr(module, "REVISION", NEXT)
+    if not url.endswith(".db"):
+        with pytest.raises(SchemaTooOld, match=f"needs {NEXT}") as caught:
+            back_up_registry(url, tmp_path / "backup.db")
+        assert "pg_dump" in (caught.value.hint or "")
+        assert not (tmp_path / "backup.db").exists()
+        return
+    made = back_up_registry(url, tmp_path / "backup.db")
+    assert (made.schema, made.runs) == (REVISION, 1)
+    assert [(left.path, "older schema" in left.reason) for left in made.unfolded] == [(str(writer.path), True)]
+    monkeypatch.undo()
+    for place in (url, tmp_path / "backup.db"):
+        with Registry(place, mode="read") as registry:
+            assert registry.status().schema == REVISION
 
 
 READ = """

@@ -31,8 +31,8 @@ MakeEvents = Callable[..., list[LogEvent]]
 Start = Callable[..., "subprocess.Popen[str]"]
 
 KILLS = int(os.environ.get("CARDGEN_TEST_KILLS", "5"))
-RUNS = 120
-GOLDEN = sorted((Path(__file__).parents[1] / "golden" / "6.2.0").glob("*/README.md"))[:12]
+RUNS = 60
+GOLDEN = sorted((Path(__file__).parents[1] / "golden" / "6.2.0").glob("*/README.md"))[:8]
 
 
 class Killer:
@@ -123,8 +123,8 @@ def test_imports_that_are_killed(url: str, killer: Killer, tmp_path: Path) -> No
 
 SLOWLY = (
     ADD_COLUMN,
-    "for number in range(1, 121, 4):",
-    "    op.execute(f'UPDATE run SET stars = {number} WHERE number BETWEEN {number} AND {number} + 3')",
+    "for number in range(1, 61, 2):",
+    "    op.execute(f'UPDATE run SET stars = {number} WHERE number BETWEEN {number} AND {number} + 1')",
 )
 
 
