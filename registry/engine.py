@@ -109,7 +109,9 @@ class Database:
         """
         with self._turn(), translated(self.location), self._connected() as connection:
             if not self.is_sqlite:
-                connection.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
+                connection.execution_options(isolation_level="REPEATABLE READ")
+                if self.mode == "read":  # else the writes to come would say READ WRITE to a server that forbids it
+                    connection.execution_options(postgresql_readonly=True)
             with connection.begin():
                 yield connection
 
