@@ -58,7 +58,7 @@ class Cardgen(Nothing):
 
     def settle(self) -> None:
         """The registry has the run."""
-        if not self._run._recording._journal.flush(60.0):
+        if not self._run._recording._draft.journal.flush(60.0):
             raise RuntimeError("the registry has not got the run")
 
     def detach(self) -> None:
