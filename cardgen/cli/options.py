@@ -93,6 +93,28 @@ def view_options(command: Command) -> Command:
     return cast(Command, wrapper)
 
 
+def report_options(command: Command) -> Command:
+    """`--format`, with `md` among them, `--json` and `-q` of a report; the command gets `format_` and `out`."""
+
+    @click.option(
+        "--format",
+        "format_",
+        type=click.Choice(["table", "json", "csv", "md"]),
+        help="How to print; md is for a pull request.  [default: table]",
+    )
+    @click.option("--json", "as_json", is_flag=True, help="Short for --format json.")
+    @click.option("-q", "--quiet", is_flag=True, help="Print no hints.")
+    @functools.wraps(command)
+    def wrapper(*args: Any, format_: str | None, as_json: bool, quiet: bool, **options: Any) -> Any:
+        if as_json and format_ not in (None, "json"):
+            raise click.UsageError(f"--json and --format {format_} exclude each other")
+        chosen = "json" if as_json else format_ or "table"
+        out = Output("csv" if chosen == "csv" else "table", quiet=quiet)
+        return command(*args, format_=chosen, out=out, **options)
+
+    return cast(Command, wrapper)
+
+
 def moment(text: str) -> dt.datetime:
     """An age (`7d`, `24h`, `30m`, `2w`) or a local date or time in ISO 8601, as a moment in UTC."""
     age = _AGE.fullmatch(text.strip())

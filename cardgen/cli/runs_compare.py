@@ -11,7 +11,7 @@ import click
 from click.shell_completion import CompletionItem
 
 from cardgen.cli.facts import code_span, fact_texts
-from cardgen.cli.options import chosen_registry, complete_run, registry_option
+from cardgen.cli.options import chosen_registry, complete_run, registry_option, report_options
 from cardgen.cli.output import Output
 from cardgen.record import Opaque
 
@@ -50,14 +50,7 @@ def complete_sections(context: click.Context, parameter: click.Parameter, incomp
     shell_complete=complete_sections,
     help=f"Only these: {', '.join(SECTIONS)}.",
 )
-@click.option(
-    "--format",
-    "format_",
-    type=click.Choice(["table", "json", "csv", "md"]),
-    help="How to print; md is for a pull request.  [default: table]",
-)
-@click.option("--json", "as_json", is_flag=True, help="Short for --format json.")
-@click.option("-q", "--quiet", is_flag=True, help="Print no hints.")
+@report_options
 @registry_option
 def compare(
     runs: tuple[str, ...],
@@ -65,9 +58,8 @@ def compare(
     limit: int,
     everything: bool,
     sections: str | None,
-    format_: str | None,
-    as_json: bool,
-    quiet: bool,
+    format_: str,
+    out: Output,
 ) -> None:
     """Lay runs side by side: arguments, data, metrics, architecture, versions and the rest.
 
@@ -83,7 +75,6 @@ def compare(
     """
     from cardgen.actions.compare import compare_runs
 
-    format_ = _format(format_, as_json)
     if len(runs) < 2 and query is None:
         raise click.UsageError("name two runs or more, or --query QUERY")
     found = compare_runs(
@@ -94,7 +85,6 @@ def compare(
         sections=_chosen(sections),
         registry=chosen_registry(),
     )
-    out = Output("csv" if format_ == "csv" else "table", quiet=quiet)
     if format_ == "json":
         out.json(plain_comparison(found))
     elif format_ == "csv":
@@ -104,12 +94,6 @@ def compare(
     else:
         _table(found, out)
     _hints(found, limit, out)
-
-
-def _format(format_: str | None, as_json: bool) -> str:
-    if as_json and format_ not in (None, "json"):
-        raise click.UsageError(f"--json and --format {format_} exclude each other")
-    return "json" if as_json else format_ or "table"
 
 
 def _chosen(text: str | None) -> Sequence[str]:

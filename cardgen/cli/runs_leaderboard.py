@@ -11,7 +11,7 @@ from cardgen.cli.complete_query import complete_metric, complete_query
 from cardgen.cli.escape import visible
 from cardgen.cli.facts import code_span, fact_text, fact_texts
 from cardgen.cli.filters import Filters, filter_options
-from cardgen.cli.options import chosen_registry, registry_option
+from cardgen.cli.options import chosen_registry, registry_option, report_options
 from cardgen.cli.output import Output, cell_text
 from cardgen.cli.runs_list import QueryCommand, joined_query
 
@@ -40,14 +40,7 @@ CSV_COLUMNS = (
 )
 @click.option("--ascending", "direction", flag_value="min", help="The least is the best, whatever the metric is.")
 @click.option("--descending", "direction", flag_value="max", help="The greatest is the best.")
-@click.option(
-    "--format",
-    "format_",
-    type=click.Choice(["table", "json", "csv", "md"]),
-    help="How to print; md is for a pull request.  [default: table]",
-)
-@click.option("--json", "as_json", is_flag=True, help="Short for --format json.")
-@click.option("-q", "--quiet", is_flag=True, help="Print no hints.")
+@report_options
 @registry_option
 def leaderboard(
     metric: str,
@@ -55,9 +48,8 @@ def leaderboard(
     filters: Filters,
     limit: int | None,
     direction: Literal["min", "max"] | None,
-    format_: str | None,
-    as_json: bool,
-    quiet: bool,
+    format_: str,
+    out: Output,
 ) -> None:
     """Rank the runs that QUERY finds by METRIC, best first; without a query, all.
 
@@ -73,9 +65,6 @@ def leaderboard(
     """
     from cardgen.actions.leaderboard import leaderboard as rank
 
-    if as_json and format_ not in (None, "json"):
-        raise click.UsageError(f"--json and --format {format_} exclude each other")
-    format_ = "json" if as_json else format_ or "table"
     if limit is None:
         limit = TABLE_LIMIT if format_ in ("table", "md") else 0
     text = joined_query(query)
@@ -87,7 +76,6 @@ def leaderboard(
         registry=chosen_registry(),
         **filters.arguments,
     )
-    out = Output("csv" if format_ == "csv" else "table", quiet=quiet)
     if format_ == "json":
         out.json(plain_leaderboard(found))
     elif format_ == "csv":

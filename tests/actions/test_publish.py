@@ -41,12 +41,6 @@ def _server() -> Iterator[HubServer]:
         yield server
 
 
-@pytest.fixture(name="client", scope="module")
-def _client(server: HubServer) -> Iterator[Client]:
-    with Client(server.endpoint, hasty=True) as client:
-        yield client
-
-
 @pytest.fixture(autouse=True)
 def _fresh(server: HubServer) -> Iterator[None]:
     server.requests.clear()

@@ -39,20 +39,6 @@ FAULTS: dict[str, dict[str, Any]] = {
 }
 
 
-@pytest.fixture(name="server", scope="module")
-def _server() -> Iterator[HubServer]:
-    with HubServer().running() as server:
-        server.token("ada")
-        server.hub.add("org/open", kind="dataset")
-        yield server
-
-
-@pytest.fixture(name="client", scope="module")
-def _client(server: HubServer) -> Iterator[Client]:
-    with Client(server.endpoint, hasty=True) as client:
-        yield client
-
-
 @pytest.fixture(autouse=True)
 def _fresh(server: HubServer) -> Iterator[None]:
     server.requests.clear()

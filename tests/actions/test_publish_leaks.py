@@ -24,20 +24,6 @@ ROW = "the planted private row"
 WRITES = "POST PUT DELETE PATCH"
 
 
-@pytest.fixture(name="server", scope="module")
-def _server() -> Iterator[HubServer]:
-    with HubServer().running() as server:
-        server.token("ada")
-        server.hub.add("org/open", kind="dataset")
-        yield server
-
-
-@pytest.fixture(name="client", scope="module")
-def _client(server: HubServer) -> Iterator[Client]:
-    with Client(server.endpoint, hasty=True) as client:
-        yield client
-
-
 @pytest.fixture(name="publisher")
 def _publisher(client: Client, server: HubServer, tmp_path: Path) -> Iterator[Publisher]:
     server.requests.clear()
