@@ -100,6 +100,25 @@ def test_the_order_does_not_matter(desk: Desk, one: Content, other: Content) -> 
     assert desk.told(ab) == told
 
 
+@settings(
+    max_examples=max(5, EXAMPLES // 3),
+    deadline=None,
+    derandomize=True,
+    phases=[Phase.generate],
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
+@given(one=states.contents(calm=True), two=states.contents(calm=True), three=states.contents(calm=True))
+def test_nor_does_the_order_of_three(desk: Desk, one: Content, two: Content, three: Content) -> None:
+    """A with B, and then with C, is A with what B with C is, where no record or name has changed, none is purged."""
+    left, right = desk.make(one), desk.make(one)
+    b, c, bc = desk.make(two), desk.make(three), desk.make(two)
+    left.merge(path(b))
+    left.merge(path(c))
+    bc.merge(path(c))
+    right.merge(path(bc))
+    assert desk.told(left) == desk.told(right)
+
+
 @pytest.mark.parametrize("engines", [("sqlite", "postgresql"), ("postgresql", "sqlite"), ("postgresql", "postgresql")])
 def test_engines_merge_with_each_other(
     engines: tuple[str, str], desk: Desk, places: Callable[[str], str], tmp_path: Path
