@@ -110,9 +110,11 @@ class Database:
         with self._turn(), translated(self.location), self._connected() as connection:
             if not self.is_sqlite:
                 connection.execution_options(isolation_level="REPEATABLE READ")
-                if self.mode == "read":  # else the writes to come would say READ WRITE to a server that forbids it
-                    connection.execution_options(postgresql_readonly=True)
             with connection.begin():
+                if not self.is_sqlite:
+                    # Of this transaction alone: an option of the connection is taken back as READ WRITE, and so would
+                    # overrule a server that lets its user only read.
+                    connection.exec_driver_sql("SET TRANSACTION READ ONLY")
                 yield connection
 
     @contextmanager
