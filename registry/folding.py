@@ -25,9 +25,10 @@ import sqlalchemy as sa
 from cardgen.errors import DocumentError, FileProblem, RegistryError
 from cardgen.identity import is_run_id
 from cardgen.record import Run
-from cardgen.registry import events, writing
+from cardgen.registry import auditing, events, writing
 from cardgen.registry.codec import NewerDocument, decode_run
 from cardgen.registry.engine import Database
+from cardgen.registry.preparing import Keys, prepare
 from cardgen.registry.retrying import retried
 from cardgen.registry.said import Said, decode_said
 from cardgen.registry.spool import (
@@ -71,7 +72,7 @@ class _Batch:
 class Folder:
     """Folds spools into one registry; it remembers how far each file was read, for the next time."""
 
-    def __init__(self, database: Database, keys: writing.Keys) -> None:
+    def __init__(self, database: Database, keys: Keys) -> None:
         """`keys` are the numbers of keys that are known; they are added to."""
         self._database = database
         self._keys = keys
@@ -144,10 +145,10 @@ class Folder:
         damaged = list(batch.damaged)
         snapshot = _last_snapshot(run_id, batch.entries, damaged)
         new_events, new_said = _events(batch.entries, damaged), _said(batch.entries, damaged)
-        prepared = None if snapshot is None else writing.prepare(self._database, self._keys, snapshot[1])
+        prepared = None if snapshot is None else prepare(self._database, self._keys, snapshot[1])
         with self._database.write() as connection:
             row = writing.stored_row(self._database, connection, run_id)
-            if row is None and writing.is_purged(connection, run_id):
+            if row is None and auditing.is_purged(connection, run_id):
                 return 0
             if row is None and snapshot is None:
                 return None if any(entry.kind != "writer" for entry in batch.entries) or damaged else 0

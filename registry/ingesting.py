@@ -10,7 +10,7 @@ from typing import Literal
 import sqlalchemy as sa
 
 from cardgen.errors import DocumentError, FileProblem
-from cardgen.registry import writing
+from cardgen.registry import auditing
 from cardgen.registry.engine import Database
 from cardgen.registry.folding import Folder, is_recorded
 from cardgen.registry.spool import SUFFIX
@@ -71,7 +71,7 @@ def _ingested(database: Database, folder: Folder, path: Path) -> Ingested:
         name = connection.execute(sa.select(run.c.name).where(run.c.id == run_id)).scalar_one_or_none()
     if entries:
         with database.write() as connection:
-            writing.note(connection, "ingest", run_id, name, f"{entries} entries of {path}"[: writing.DETAIL_LIMIT])
+            auditing.note(connection, "ingest", run_id, name, f"{entries} entries of {path}"[: auditing.DETAIL_LIMIT])
     return Ingested(
         path=str(path),
         id=run_id if name is not None else None,

@@ -12,7 +12,7 @@ from typing import Literal
 import sqlalchemy as sa
 
 from cardgen.identity import is_run_id
-from cardgen.registry import writing
+from cardgen.registry import auditing
 from cardgen.registry.engine import Database
 from cardgen.registry.folding import DAMAGED_SUFFIX, first_number, folded_until, is_recorded
 from cardgen.registry.lockfile import SUFFIX as LOCK_SUFFIX
@@ -76,7 +76,7 @@ def _abandoned(database: Database, path: Path, run_id: str) -> Leftover:
     with database.read() as connection:
         folded = folded_until(connection, run_id, first)
         known = connection.execute(sa.select(run.c.number).where(run.c.id == run_id)).first() is not None
-        gone = not known and writing.is_purged(connection, run_id)
+        gone = not known and auditing.is_purged(connection, run_id)
     waiting = damaged = end = 0
     last, documents = -1, 0
     for item in scan_spool(path):

@@ -13,7 +13,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from cardgen.errors import RunNotFound
-from cardgen.registry import rows, texts, versions, writing
+from cardgen.registry import auditing, rows, texts, versions, writing
 from cardgen.registry.codec import decode_value, encode_value
 from cardgen.registry.engine import Database
 from cardgen.registry.retrying import retried
@@ -150,8 +150,8 @@ class Publications:
         columns = {
             "run_name": run_name,
             "options": encode_value(dict(options)),
-            "reason": rows.searchable(reason, writing.DETAIL_LIMIT),
-            "at": writing.now(),
+            "reason": rows.searchable(reason, auditing.DETAIL_LIMIT),
+            "at": auditing.now(),
         }
         with self._database.write() as connection:
             insert = self._database.insert(pending).values(run_id=run_id, repo_id=repo_id, tries=1, **columns)
@@ -182,11 +182,11 @@ class Publications:
             for one in chosen:
                 connection.execute(pending.delete().where(pending.c.number == one.number))
                 if noted:
-                    writing.note(connection, "drop", one.run_id, one.run_name, one.repo_id)
+                    auditing.note(connection, "drop", one.run_id, one.run_name, one.repo_id)
 
 
 def _insert(connection: sa.Connection, made: Publication) -> None:
-    version, at = None, writing.now()
+    version, at = None, auditing.now()
     if made.weights is not None and made.pull_request is None:
         _, version, at = versions.add(
             connection,
@@ -217,7 +217,7 @@ def _insert(connection: sa.Connection, made: Publication) -> None:
         )
     )
     where = f"{made.repo_id}@{made.commit}"
-    writing.note(connection, "publish", made.run_id, made.run_name, where[: writing.DETAIL_LIMIT])
+    auditing.note(connection, "publish", made.run_id, made.run_name, where[: auditing.DETAIL_LIMIT])
 
 
 def _publication(row: sa.Row[Any]) -> Publication:

@@ -15,11 +15,12 @@ from cardgen import corrections
 from cardgen.errors import AmbiguousRun, DocumentError, RunNotFound
 from cardgen.record import LogEvent, Run
 from cardgen.registry import facts, rows
+from cardgen.registry.auditing import now
 from cardgen.registry.codec import decode_run, decode_value
 from cardgen.registry.engine import Database
+from cardgen.registry.naming import LATEST
 from cardgen.registry.spool import touched_since
 from cardgen.registry.tables import document, fact, key, log_event, run
-from cardgen.registry.writing import LATEST, now
 
 LOST_AFTER_SECONDS = 60
 """A run that is `running` and whose heartbeat is older than this is `lost`."""

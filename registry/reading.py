@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Unpack, overload
 
 from cardgen.corrections import Value
 from cardgen.record import LogEvent, Run
-from cardgen.registry import facts, keys, listing, query, texts, writing
+from cardgen.registry import auditing, facts, keys, listing, query, texts
 from cardgen.registry.engine import Database
 from cardgen.registry.keys import KeyUse
 from cardgen.registry.language.keys import metrics_ending
@@ -57,7 +57,7 @@ class Readable:
     def is_deleted(self, run_id: str) -> bool:
         """Whether there was a run of this id that somebody hid or purged: what is recorded under it is not shown."""
         with self._database.read() as connection:
-            return query.is_hidden(connection, run_id) or writing.is_purged(connection, run_id)
+            return query.is_hidden(connection, run_id) or auditing.is_purged(connection, run_id)
 
     def having(self, kind: str, name: str, text: str, *, limit: int = 100) -> list[str]:
         """The ids of the newest runs with a fact of this text, such as `run`, `weights`, SHA256 (see `rows.facts`)."""

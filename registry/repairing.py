@@ -10,9 +10,10 @@ import sqlalchemy as sa
 from cardgen import corrections
 from cardgen.errors import DocumentError
 from cardgen.record import Run
-from cardgen.registry import facts, history, rows, tables, writing
+from cardgen.registry import auditing, facts, history, naming, rows, tables, writing
 from cardgen.registry.codec import decode_run
 from cardgen.registry.engine import Database
+from cardgen.registry.preparing import Keys
 from cardgen.registry.search import index
 from cardgen.registry.tables import card_text, document, fact, human_fact, log_event, run, spool
 
@@ -42,11 +43,11 @@ def rebuild(database: Database, connection: sa.Connection, run_id: str) -> bool:
     except DocumentError:
         return False
     wanted = rows.usable_name(dataclasses.replace(recorded, name=str(human.get("name", recorded.name))))
-    name = writing.free_name(connection, run_id, wanted, row.number)
+    name = naming.free_name(connection, run_id, wanted, row.number)
     if "name" in human and human["name"] != name:
-        facts.put(connection, row.number, {**human, "name": name}, at=writing.now())
+        facts.put(connection, row.number, {**human, "name": name}, at=auditing.now())
     writing.put_record(database, connection, row, dataclasses.replace(recorded, name=name))
-    writing.note(connection, "repair", run_id, name)
+    auditing.note(connection, "repair", run_id, name)
     return True
 
 
@@ -58,7 +59,7 @@ def rebuild_all(database: Database, connection: sa.Connection) -> None:
     runs = connection.execute(sa.select(sa.func.count()).select_from(run)).scalar_one()
     if runs > _MANY:
         logger.warning("the rows of %d runs are made anew: this takes some minutes, once", runs)
-    known: writing.Keys = {}
+    known: Keys = {}
     last: int | None = None
     while True:
         pages = sa.select(run.c.number, run.c.id).order_by(run.c.number).limit(_PAGE)
@@ -95,7 +96,7 @@ def restore(database: Database, connection: sa.Connection, number: int) -> bool:
         **rows.run_columns(recorded),
         "number": number,
         "id": recorded.id,
-        "name": writing.free_name(connection, recorded.id, asked, number),
+        "name": naming.free_name(connection, recorded.id, asked, number),
         "asked_name": asked,
         "revision": 0,
         "folded": -1,

@@ -25,13 +25,14 @@ DATASET_FIELDS = ("role", "name", "hub_id", "revision", "split", "size", "column
 """What can be asked of data sets; `column` is the name of any column."""
 
 _UNSTORABLE = re.compile("[\0\ud800-\udfff]")
+_NUMBERS = (float, int)
 _EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
 _MICROSECOND = dt.timedelta(microseconds=1)
 
 
 def searchable(text: str, limit: int = TEXT_LIMIT) -> str:
     """The text as databases take it: NUL and lone surrogates written as Python escapes, cut to `limit` characters."""
-    if _UNSTORABLE.search(text) is None:
+    if (text.isascii() and "\0" not in text) or _UNSTORABLE.search(text) is None:
         return text[:limit]
     return _UNSTORABLE.sub(lambda found: ascii(found[0])[1:-1], text)[:limit]
 
@@ -104,14 +105,18 @@ class Fact(NamedTuple):
 def facts(run: Run) -> list[Fact]:
     """Everything that a search looks at besides the columns of `run`, each key with its values numbered from 0."""
     counts: dict[tuple[str, str], int] = {}
-    rows = []
+    found = []
     for kind, name, value in _values(run):
         if value is None:
             continue
         key = (kind, searchable(name if isinstance(name, str) else repr(name)))
         position = counts[key] = counts.get(key, -1) + 1
-        rows.append(Fact(*key, position, number(value), _text(value)))
-    return rows
+        as_number = number(value)
+        if as_number is not None and type(value) in _NUMBERS:
+            found.append(Fact(*key, position, as_number, None))
+        else:
+            found.append(Fact(*key, position, as_number, _text(value)))
+    return found
 
 
 def _values(run: Run) -> Iterator[tuple[str, Any, Any]]:

@@ -161,10 +161,10 @@ def _upgrade(database: Database) -> bool:
             connection.exec_driver_sql(f"SET LOCAL statement_timeout = {_UPGRADE_MILLISECONDS}")
             connection.exec_driver_sql("SET LOCAL idle_in_transaction_session_timeout = 0")
         _migrate(connection)
-        from cardgen.registry import repairing, writing
+        from cardgen.registry import auditing, repairing
 
         repairing.rebuild_all(database, connection)
-        writing.note(connection, "upgrade", None, None, f"{found} to {REVISION}")
+        auditing.note(connection, "upgrade", None, None, f"{found} to {REVISION}")
     return True
 
 

@@ -10,7 +10,6 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import functools
-import itertools
 import logging
 import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -25,12 +24,13 @@ from cardgen import corrections
 from cardgen.corrections import Value
 from cardgen.errors import CardgenError, DocumentError, EditConflict, RegistryBusy, RunNotFound
 from cardgen.record import LogEvent, Model, Run
-from cardgen.registry import filesystem, query, texts, writing
+from cardgen.registry import auditing, filesystem, query, texts, writing
 from cardgen.registry.engine import BUSY_SECONDS, Database
 from cardgen.registry.events import event_row
 from cardgen.registry.events import put as put_events
 from cardgen.registry.folding import DAMAGED_SUFFIX, Folder, is_recorded
 from cardgen.registry.location import parse_location
+from cardgen.registry.preparing import Keys, prepare
 from cardgen.registry.reading import Readable
 from cardgen.registry.retrying import retried
 from cardgen.registry.schema import ensure_schema, stored_revision
@@ -48,9 +48,6 @@ if TYPE_CHECKING:
     from cardgen.registry.verifying import Progress, Verification
 
 logger = logging.getLogger("cardgen.registry")
-
-SAVED_AT_ONCE = 100
-"""Runs that `save_all` stores in one transaction: other writers wait for a tenth of a second."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -104,7 +101,7 @@ class Registry(Readable):
         self.url = self._location.url
         self.mode = mode
         self._database = Database(self._location, mode=mode, create=create, busy_seconds=busy_seconds)
-        self._keys: writing.Keys = {}
+        self._keys: Keys = {}
         self._folder = Folder(self._database, self._keys)
         try:
             ensure_schema(self._database, create=create)
@@ -161,18 +158,18 @@ class Registry(Readable):
             SettingsError: the id is none.
             RunNotFound: with `seq`, the run was purged.
         """
-        prepared = writing.prepare(self._database, self._keys, run)
+        prepared = prepare(self._database, self._keys, run)
         with self._database.write() as connection:
             if seq is not None:
                 row = writing.stored_row(self._database, connection, run.id)
-                if row is None and writing.is_purged(connection, run.id):
+                if row is None and auditing.is_purged(connection, run.id):
                     raise RunNotFound(run.id, hint="it was purged")
                 if row is not None and seq <= row.folded:
                     return query.stored_run(connection, query.Found(row.number, row.id, row.name))
-            return writing.put_run(self._database, connection, prepared, folded=seq, heartbeat=writing.now())
+            return writing.put_run(self._database, connection, prepared, folded=seq, heartbeat=auditing.now())
 
     def save_all(self, runs: Iterable[Run]) -> int:
-        """Store many runs, each as `save` does, in transactions of `SAVED_AT_ONCE`: several times as fast.
+        """Store many runs, each as `save` does, a thousand in a transaction: several times as fast.
 
         Returns:
             how many there were.
@@ -180,21 +177,9 @@ class Registry(Readable):
         Raises:
             DocumentError, SettingsError: as `save` does; the runs of earlier transactions are stored then.
         """
-        count = 0
-        iterator = iter(runs)
-        while some := list(itertools.islice(iterator, SAVED_AT_ONCE)):
-            self._save_some([writing.prepare(self._database, self._keys, one) for one in some])
-            count += len(some)
-        return count
+        from cardgen.registry.loading import save_all
 
-    @retried
-    def _save_some(self, prepared: Sequence[writing.Prepared]) -> None:
-        with self._database.write() as connection:
-            if not self._database.is_sqlite:
-                for run_id in sorted(one.run.id for one in prepared):  # two that save alike do not wait crosswise
-                    writing.stored_row(self._database, connection, run_id)
-            for one in prepared:
-                writing.put_run(self._database, connection, one, folded=None, heartbeat=writing.now())
+        return save_all(self._database, self._keys, runs)
 
     @retried
     def set_facts(self, reference: str, changes: Mapping[str, Value | None]) -> Run:
@@ -285,7 +270,7 @@ class Registry(Readable):
             row = writing.stored_row(self._database, connection, run_id)
             if row is None:
                 raise RunNotFound(run_id)
-            _set(connection, row.number, heartbeat=writing.now())
+            _set(connection, row.number, heartbeat=auditing.now())
 
     def fold(self, spool: Path) -> int:
         """Fold a spool: each entry once, however often and by however many this is done.
@@ -383,7 +368,7 @@ class Registry(Readable):
                 raise EditConflict(f"the text of {row.name} was changed by somebody else", hint="edit it again")
             texts.put(self._database, connection, row.number, target, base=base, text=text, deleted=deleted)
             if action is not None:
-                writing.note(connection, action, row.id, row.name, target)
+                auditing.note(connection, action, row.id, row.name, target)
 
     @retried
     def delete(self, reference: str, *, purge: bool = False) -> Run:
@@ -401,8 +386,8 @@ class Registry(Readable):
             if purge:
                 writing.purge(connection, found.number)
             else:
-                _set(connection, found.number, deleted=writing.now())
-            writing.note(connection, "purge" if purge else "delete", found.id, found.name)
+                _set(connection, found.number, deleted=auditing.now())
+            auditing.note(connection, "purge" if purge else "delete", found.id, found.name)
         if purge:
             for suffix in (SUFFIX, DAMAGED_SUFFIX):
                 with contextlib.suppress(OSError):

@@ -11,10 +11,13 @@ from dataclasses import dataclass
 
 import sqlalchemy as sa
 
-from cardgen.registry import rows, writing
+from cardgen.registry import auditing, rows
 from cardgen.registry.codec import decode_value, encode_value
 from cardgen.registry.engine import Database
 from cardgen.registry.tables import card_text, run
+
+TARGET_LIMIT = 2000
+"""Characters of the place where a card stands."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,7 +35,7 @@ class CardText:
 def find(connection: sa.Connection, run_id: str | None, target: str) -> CardText | None:
     """The pair of a run at a place; without a run the newest one there, of whichever run."""
     select = sa.select(run.c.id, card_text).join(run, run.c.number == card_text.c.run)
-    select = select.where(card_text.c.target == rows.searchable(target, writing.TARGET_LIMIT))
+    select = select.where(card_text.c.target == rows.searchable(target, TARGET_LIMIT))
     if run_id is not None:
         select = select.where(run.c.id == run_id)
     found = connection.execute(select.order_by(card_text.c.at.desc()).limit(1)).one_or_none()
@@ -65,9 +68,9 @@ def put(
         "base": encode_value(base),
         "text": encode_value(text),
         "deleted": encode_value(sorted(deleted)),
-        "at": writing.now(),
+        "at": auditing.now(),
     }
-    target = rows.searchable(target, writing.TARGET_LIMIT)
+    target = rows.searchable(target, TARGET_LIMIT)
     insert = database.insert(card_text).values(run=number, target=target, **columns)
     connection.execute(insert.on_conflict_do_update(index_elements=["run", "target"], set_=columns))
     index.refresh(connection, number)

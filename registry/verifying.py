@@ -16,7 +16,7 @@ import sqlalchemy as sa
 from cardgen import corrections
 from cardgen.errors import CardgenError, DocumentError, NotARegistry
 from cardgen.record import Run
-from cardgen.registry import facts, repairing, rows, writing
+from cardgen.registry import auditing, facts, repairing, rows
 from cardgen.registry.codec import decode_run, decode_value
 from cardgen.registry.engine import Database
 from cardgen.registry.figures import Figures, figures
@@ -99,7 +99,7 @@ class Verifier:
         if self._repair and found.findings:
             repaired = sum(finding.repaired for finding in found.findings)
             with self._database.write() as connection:
-                writing.note(connection, "verify", None, None, f"{len(found.findings)} findings, {repaired} repaired")
+                auditing.note(connection, "verify", None, None, f"{len(found.findings)} findings, {repaired} repaired")
         return found
 
     def _found(

@@ -12,7 +12,7 @@ from typing import Literal, NamedTuple, TypeAlias
 import sqlalchemy as sa
 
 from cardgen.identity import new_run_id
-from cardgen.registry import model_state, writing
+from cardgen.registry import auditing, model_state
 from cardgen.registry.engine import Database
 from cardgen.registry.tables import model_event, model_version
 
@@ -77,12 +77,12 @@ def add_event(
         when: later than all before it, also where a clock was turned back.
     """
     last = sa.select(sa.func.max(model_event.c.at)).where(model_event.c.model == model)
-    at = max(writing.now(), int(connection.execute(last).scalar_one() or 0) + 1)
+    at = max(auditing.now(), int(connection.execute(last).scalar_one() or 0) + 1)
     connection.execute(
         model_event.insert().values(
             id=new_run_id(),
             at=at,
-            actor=writing.actor(),
+            actor=auditing.actor(),
             model=model,
             action=action,
             version_id=version_id,

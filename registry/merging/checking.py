@@ -15,7 +15,8 @@ from cardgen.record import Displayed, LogKind
 from cardgen.registry import rows
 from cardgen.registry.codec import decode_run, decode_value, encode_run
 from cardgen.registry.merging.bundle import Bundle, CardPair, Entry, Event, HumanFact
-from cardgen.registry.writing import LATEST, TARGET_LIMIT
+from cardgen.registry.naming import LATEST
+from cardgen.registry.texts import TARGET_LIMIT
 
 EARLY_MICROSECONDS = 86_400_000_000
 """How far a clock may be ahead of ours: what claims to come from later would go before all that is said until then."""

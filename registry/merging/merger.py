@@ -13,7 +13,7 @@ from typing import Any, TypeAlias
 
 import sqlalchemy as sa
 
-from cardgen.registry import writing
+from cardgen.registry import auditing
 from cardgen.registry.engine import Database
 from cardgen.registry.exporting.kinds import is_shared
 from cardgen.registry.folding import DAMAGED_SUFFIX
@@ -26,6 +26,7 @@ from cardgen.registry.merging.paging import pages
 from cardgen.registry.merging.report import MergeReport
 from cardgen.registry.merging.runs import MERGE, Page, PageMerger, read_page
 from cardgen.registry.merging.transactions import Transactions
+from cardgen.registry.preparing import Keys, prepare
 from cardgen.registry.spool import SUFFIX
 from cardgen.registry.tables import audit, run
 
@@ -65,8 +66,8 @@ class Merger:
         self._own = Transactions(database)
         self._database, self._foreign = database, foreign
         self._progress = progress or (lambda what, done, total: None)
-        self._now = writing.now()
-        self._known: writing.Keys = {}
+        self._now = auditing.now()
+        self._known: Keys = {}
         self.report = MergeReport(source=foreign.place, target=database.location.url, unfolded=foreign.unfolded)
 
     def merge(self) -> None:
@@ -95,8 +96,8 @@ class Merger:
         report = self.report
         if report.changes:
             said = f"{report.source}: {report.new} new, {report.changed} changed, {report.skipped_count} skipped"
-            detail = said[-writing.DETAIL_LIMIT :]
-            self._own.write(lambda connection: writing.note(connection, MERGE, None, None, detail))
+            detail = said[-auditing.DETAIL_LIMIT :]
+            self._own.write(lambda connection: auditing.note(connection, MERGE, None, None, detail))
 
     # Runs
 
@@ -121,13 +122,13 @@ class Merger:
                 path.unlink()
         return len(page.bundles)
 
-    def _write(self, connection: sa.Connection, page: Page) -> tuple[list[str], MergeReport, writing.Keys]:
+    def _write(self, connection: sa.Connection, page: Page) -> tuple[list[str], MergeReport, Keys]:
         """Merge a page; the ids of removed runs, what was done, and the numbers of keys, all true once committed."""
         merger = self._merger(connection, page)
         found = MergeReport(source="", target="")
         planned = merger.plan(found, lock=True)
         known = dict(self._known)
-        removed = merger.store(planned, self._foreign.place[-writing.DETAIL_LIMIT :], known)
+        removed = merger.store(planned, self._foreign.place[-auditing.DETAIL_LIMIT :], known)
         merger.count(planned, found)
         return removed, found, known
 
@@ -145,7 +146,7 @@ class Merger:
         if self._database.is_sqlite:  # there, whoever writes waits for every other
             return
         for bundle in page.bundles.values():
-            writing.prepare(self._database, self._known, bundle.record)
+            prepare(self._database, self._known, bundle.record)
 
     # What the audit says of no run
 

@@ -14,11 +14,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import NamedTuple, Protocol
 
+from cardgen.registry.naming import LATEST
 from cardgen.registry.rows import NAME_LIMIT
-from cardgen.registry.writing import LATEST
 
 SHORTEST = 6
 """Characters of the id that tell two runs of one name apart."""
+
+_COUNTED = re.compile(r"-([1-9][0-9]{0,5})\Z")
 
 
 class Claim(NamedTuple):
@@ -37,9 +39,11 @@ class Claim(NamedTuple):
 def claim(run_id: str, name: str, at: int = -1) -> Claim:
     """What a run of this name claims."""
     tails = _tails(run_id)
-    counted = re.search(rf"-{re.escape(run_id)}-([1-9][0-9]{{0,5}})\Z", name)
-    if counted is not None and counted.start() and int(counted[1]) > len(tails):
-        return Claim(at, True, name[: counted.start()], int(counted[1]))
+    counted = _COUNTED.search(name)
+    if counted is not None and int(counted[1]) > len(tails):
+        stem = name[: counted.start()].removesuffix(f"-{run_id}")
+        if 0 < len(stem) < counted.start():
+            return Claim(at, True, stem, int(counted[1]))
     for place, tail in sorted(enumerate(tails, 1), key=lambda found: -len(found[1])):
         end = f"-{tail}"
         if name.endswith(end) and len(name) > len(end):

@@ -12,7 +12,7 @@ from cardgen import corrections
 from cardgen.errors import CardgenError, DocumentError, RegistryBusy
 from cardgen.identity import is_run_id, new_run_id
 from cardgen.record import Run
-from cardgen.registry import facts, rows, writing
+from cardgen.registry import auditing, facts, rows, writing
 from cardgen.registry.codec import decode_value, encode_run, encode_value
 from cardgen.registry.engine import Database
 from cardgen.registry.merging import checking, documents, logs, names
@@ -22,6 +22,7 @@ from cardgen.registry.merging.logs import LogPlan
 from cardgen.registry.merging.names import Asking, Settlement
 from cardgen.registry.merging.paging import HELD_EVENTS, is_small
 from cardgen.registry.merging.report import MergeReport
+from cardgen.registry.preparing import Keys
 from cardgen.registry.tables import audit, card_text, document, human_fact, run
 
 MERGE = "merge"
@@ -138,7 +139,7 @@ class PageMerger:
         moved = any(run.had not in (None, run.name) for run in self._names)
         return moved or any(one.changed or one.run.entries for one in planned)
 
-    def store(self, planned: Sequence[Planned], source: str, known: writing.Keys) -> list[str]:
+    def store(self, planned: Sequence[Planned], source: str, known: Keys) -> list[str]:
         """Write it. `source` is told to the audit; `known` are numbers of keys.
 
         Returns:
@@ -215,7 +216,7 @@ class PageMerger:
                 aside = run.update().where(run.c.id == moved.id).values(name=f"{new_run_id()} gives way")
                 self._connection.execute(aside)
 
-    def _rename(self, moved: Asking, known: writing.Keys) -> None:
+    def _rename(self, moved: Asking, known: Keys) -> None:
         """Give a run of the registry's own another name, in its record and in what a person said of it, too."""
         bundle = bundles(self._connection, [moved.id])[moved.id]
         self._connection.execute(run.update().where(run.c.number == bundle.number).values(name=moved.name))
@@ -274,7 +275,7 @@ class PageMerger:
                 return bundle.text or ""
         return encode_run(self._recorded(one))
 
-    def _store(self, one: Planned, source: str, known: writing.Keys) -> None:
+    def _store(self, one: Planned, source: str, known: Keys) -> None:
         combined_, connection = one.run, self._connection
         own = combined_.own
         if combined_.record is None:
@@ -295,7 +296,7 @@ class PageMerger:
             number = connection.execute(insert, {**rows.run_columns(shown), **columns, "id": combined_.id}).scalar()
             if number is None:  # somebody else was quicker
                 raise RegistryBusy(f"run {combined_.id} was stored by another process", hint="try again")
-            writing.note(connection, MERGE, combined_.id, columns["name"], source)
+            auditing.note(connection, MERGE, combined_.id, columns["name"], source)
         else:
             number = own.number
             connection.execute(run.update().where(run.c.number == number).values(**columns))

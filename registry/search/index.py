@@ -41,10 +41,10 @@ Cards = Sequence[tuple[str, str]]
 """The texts of cards as they are stored: target and tagged JSON."""
 
 
-def add(connection: sa.Connection, number: int, shown: Run) -> None:
-    """Index a run that is new: nothing of it is there yet."""
+def add(connection: sa.Connection, new: Iterable[tuple[int, Run]]) -> None:
+    """Index runs that are new, given with their numbers: nothing of them is there yet."""
     engine = engines.of(connection)
-    connection.exec_driver_sql(engine.put, _row(engine, number, list(texts.of_run(shown)), ()))
+    connection.exec_driver_sql(engine.put, [_row(engine, number, list(texts.of_run(one)), ()) for number, one in new])
 
 
 def update(connection: sa.Connection, number: int, shown: Run) -> None:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import dataclasses
 import datetime as dt
+import random
 import subprocess
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -16,7 +18,7 @@ from hypothesis import strategies as st
 from cardgen.errors import AmbiguousRun, DocumentError, RegistryReadOnly, RunNotFound, SettingsError
 from cardgen.identity import speakable
 from cardgen.record import Evaluation, Hyperparameters, LogEvent, Model, Run
-from cardgen.registry import Registry, query
+from cardgen.registry import Registry, loading, query
 from cardgen.registry.language import quote
 from cardgen.registry.schema import REVISION
 from cardgen.registry.tables import audit, document, fact, key, run
@@ -87,8 +89,43 @@ def test_many_runs_are_saved_at_once_as_one_by_one(registry: Registry, make_run:
     assert registry.run("same-150") == dataclasses.replace(new[-1], name="same-150")
 
 
-def test_of_many_runs_those_before_a_bad_one_stay(registry: Registry, make_run: MakeRun) -> None:
+def test_many_runs_get_the_names_that_they_get_one_by_one(
+    url: str, tmp_path: Path, make_run: MakeRun, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whatever names and ids meet, within a transaction and across them, on purged, hidden and known runs."""
+    monkeypatch.setattr(loading, "AT_ONCE", 5)
+    chance = random.Random(3)
+    known = [make_run(name=name) for name in ("a", "a-3", "b", "gone", "hidden")]
+    names = ["a", "a", "a-2", "a-3", "b", "latest", " b ", "", "c\0", "c", "hidden", "gone"]
+    runs = [make_run(name=chance.choice([*names, f"new-{number}"])) for number in range(60)]
+    runs += [dataclasses.replace(run, project="again") for run in chance.sample(runs, 15)]
+    runs += [dataclasses.replace(run, name=chance.choice(names)) for run in known]
+    chance.shuffle(runs)
+    told = []
+    for place, save in ((url, Registry.save_all), (str(tmp_path / "one by one.db"), _save_each)):
+        with Registry(place) as registry:
+            registry.save_all(known)
+            registry.delete("hidden")
+            registry.delete("gone", purge=True)
+            save(registry, runs)
+            rows = {row.id: (row.name, row.project, row.revision) for row in registry.listing()}
+            with registry._database.read() as connection:
+                entries = connection.execute(sa.select(audit.c.action, audit.c.run_id, audit.c.name, audit.c.detail))
+                told.append((rows, sorted(map(tuple, entries), key=repr), [registry.run(run.id) for run in runs]))
+                assert not registry.verify().findings
+    assert told[0] == told[1]
+
+
+def _save_each(registry: Registry, runs: Sequence[Run]) -> None:
+    for one in runs:
+        registry.save(one)
+
+
+def test_of_many_runs_those_before_a_bad_one_stay(
+    registry: Registry, make_run: MakeRun, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """What a transaction has stored stays; the transaction of a run that cannot be stored stores nothing."""
+    monkeypatch.setattr(loading, "AT_ONCE", 100)
     runs = [make_run(name=f"run-{number}") for number in range(250)]
     runs[220] = dataclasses.replace(runs[220], id="no id")
     with pytest.raises(SettingsError):
