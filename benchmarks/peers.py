@@ -13,6 +13,7 @@ from pathlib import Path
 
 import asking
 from environment import FOLDER, PYTHON, install, measured
+from startup import installed
 from timing import Result, compared, medians, process
 
 Costs = dict[str, dict[str, list[float]]]
@@ -21,7 +22,7 @@ Costs = dict[str, dict[str, list[float]]]
 
 def parts(rounds: int = 7) -> list[Callable[[Path], Iterator[Result]]]:
     """The measurements that need another tool, each of them one: if it fails, the others still tell theirs."""
-    found: list[Callable[[Path], Iterator[Result]]] = [lambda _: start_up(), lambda _: training(rounds)]
+    found: list[Callable[[Path], Iterator[Result]]] = [start_up, lambda _: training(rounds)]
     return [_ready(part) for part in (*found, lambda _: log_events(rounds), asking.against_mlflow)]
 
 
@@ -33,16 +34,17 @@ def _ready(part: Callable[[Path], Iterator[Result]]) -> Callable[[Path], Iterato
     return measure
 
 
-def start_up(rounds: int = 5) -> Iterator[Result]:
+def start_up(folder: Path, rounds: int = 5) -> Iterator[Result]:
     """`cardgen --version` against `mlflow --version` and `hf version`, and `import cardgen` against `import mlflow`."""
     here = Path(sys.executable).parent
+    python, command = installed(folder / "installed")
     found = medians(
         {
-            "version": process([str(here / "cardgen"), "--version"]),
-            "import": process([sys.executable, "-c", "import cardgen"]),
+            "version": process([command, "--version"]),
+            "import": process([python, "-c", "import cardgen"]),
             "mlflow version": process([str(FOLDER / "bin" / "mlflow"), "--version"]),
             "mlflow import": process([str(PYTHON), "-c", "import mlflow"]),
-            "hf version": process([str(here / "hf"), "version"]),
+            "hf version": process([python, str(here / "hf"), "version"]),
         },
         rounds,
     )

@@ -1,6 +1,6 @@
 """Publishing a large file: a whole `publish` against the client's own bare `create_commit`, to the tests' Hub by LFS.
 
-Each is of weights that the Hub has not got: most of a minute for 1 GB. With other sizes, and with the peak of memory, by
+Each is of weights that the Hub has not got: a minute for 1 GB. With other sizes, and with the peak of memory, by
 hand: `python benchmarks/publishing.py 5` publishes 5 GB (a sparse file here, twice its size of disk at the Hub).
 """
 

@@ -31,7 +31,7 @@ def measure(folder: Path, rounds: int = 15) -> Iterator[Result]:
             run_id = f"0193b5b0-0000-7000-8000-{number:012x}"
             model = Model(type="SentenceTransformer")
             opened.save(Run(id=run_id, name=f"run-{number}", model=model, status="finished", created=created))
-    python, command = _installed(folder / "installed")
+    python, command = installed(folder / "installed")
     found = medians(
         {
             "bare": process([python, "-c", "pass"]),
@@ -47,7 +47,7 @@ def measure(folder: Path, rounds: int = 15) -> Iterator[Result]:
     yield compared(f"cardgen runs list ({RUNS} runs)", found["list"], bare, 35, "bare Python")
 
 
-def _installed(folder: Path) -> tuple[str, str]:
+def installed(folder: Path) -> tuple[str, str]:
     """Python and `cardgen` of an environment with the wheel, which borrows the dependencies of this one."""
     root = Path(__file__).parent.parent
     source, pip = folder / "source", [sys.executable, "-m", "pip", "--disable-pip-version-check", "-q"]

@@ -6,8 +6,8 @@ which are integers and text and need no processing.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Sequence
+from typing import Any
 
 import sqlalchemy as sa
 
@@ -15,18 +15,11 @@ from cardgen.errors import DocumentError
 from cardgen.record import LogEvent
 from cardgen.registry import history, ordinary, rows
 from cardgen.registry.codec import decode_event, encode_value
+from cardgen.registry.ordinary import EventRow
 from cardgen.registry.tables import log_event
 
 _INTEGER_LIMIT = 1 << 63
 _COLUMNS = tuple(column.name for column in log_event.columns)
-
-
-class EventRow(NamedTuple):
-    """An event ready for `put`: the columns of `log_event` behind that of the run, and its values."""
-
-    seq: int
-    columns: tuple[Any, ...]
-    values: Mapping[str, Any]
 
 
 def event_row(event: LogEvent) -> EventRow:
@@ -41,19 +34,21 @@ def event_row(event: LogEvent) -> EventRow:
             raise DocumentError(f"LogEvent.{name} cannot be stored: {value!r:.80}")
     epoch = None if event.epoch is None else encode_value(event.epoch)
     at, values = rows.microseconds(event.at), encode_value(event.values)
-    return EventRow(
-        event.seq, (event.seq, event.segment, event.step, epoch, event.kind, at, values), event.values
-    )  # fmt: skip
+    columns = event.seq, event.segment, event.step, epoch, event.kind, at, values
+    return EventRow(event.seq, columns, event.values)
 
 
-def row_of_text(text: str) -> EventRow:
-    """The same from the text of the event.
+def rows_of_texts(texts: Sequence[str]) -> list[EventRow | DocumentError]:
+    """The same from the texts of events; an error for a text that is of no event, or of one that cannot be stored."""
+    found = ordinary.to_rows(texts)
+    return [_row_of_text(text) if row is None else row for text, row in zip(texts, found, strict=True)]
 
-    Raises:
-        DocumentError: the text is of no event, or it cannot be stored.
-    """
-    found = ordinary.to_row(text)
-    return event_row(decode_event(text)) if found is None else EventRow(*found)
+
+def _row_of_text(text: str) -> EventRow | DocumentError:
+    try:
+        return event_row(decode_event(text))
+    except DocumentError as error:
+        return error
 
 
 def put(connection: sa.Connection, number: int, events: Sequence[EventRow]) -> int:
@@ -64,10 +59,15 @@ def put(connection: sa.Connection, number: int, events: Sequence[EventRow]) -> i
     """
     if not events:
         return 0
-    given = {event.seq: event for event in reversed(events)}
-    there = sa.select(log_event.c.seq).where(log_event.c.run == number, log_event.c.seq.between(min(given), max(given)))
+    numbers = [event.seq for event in events]
+    first, last = min(numbers), max(numbers)
+    there = sa.select(log_event.c.seq).where(log_event.c.run == number, log_event.c.seq.between(first, last))
     known = set(connection.execute(there).scalars())
-    new = [given[seq] for seq in sorted(given.keys() - known)]
+    if known or len(set(numbers)) < len(numbers):  # seldom: of two with one number the first counts
+        given = {event.seq: event for event in reversed(events)}
+        new = [given[seq] for seq in sorted(given.keys() - known)]
+    else:
+        new = list(events)
     if new:
         insert_rows(connection, [(number, *event.columns) for event in new])
         history.add(connection, number, ((event.seq, event.values) for event in new))

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Iterable, Mapping
+import itertools
+import math
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from cardgen.measures import measured
 from cardgen.registry import rows
+
+_AT_ONCE = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,25 +38,31 @@ class Figures:
 def figures(events: Iterable[tuple[int, Mapping[Any, Any]]]) -> dict[str, Figures]:
     """The figures of each name, from pairs of a `seq` and the values of that event.
 
-    Every event that is written passes here, so nothing is made for a value but what it changes.
+    Every event that is written passes here, so those with the same names are looked at together, column by column.
     """
-    found: dict[str, list[Any]] = {}  # the fields of Figures
-    for seq, values in events:
-        for key, value in values.items():
-            name = _searchable(key) if type(key) is str else rows.searchable(repr(key))
-            number = rows.number(value if type(value) is not str else measured(value))
-            one = found.get(name)
-            if one is None:
-                found[name] = [number, number, number, seq]
-                continue
-            if number is not None:
-                if one[0] is None or number < one[0]:
-                    one[0] = number
-                if one[1] is None or number > one[1]:
-                    one[1] = number
-            if seq >= one[3]:
-                one[2:] = number, seq
-    return {name: Figures(*fields) for name, fields in found.items()}
+    found: dict[str, Figures] = {}
+    iterator = iter(events)
+    while some := list(itertools.islice(iterator, _AT_ONCE)):
+        alike: dict[tuple[Any, ...], list[tuple[int, Mapping[Any, Any]]]] = {}
+        for event in some:
+            alike.setdefault(tuple(event[1]), []).append(event)
+        for keys, group in alike.items():
+            seqs = [seq for seq, _ in group]
+            for key, column in zip(keys, zip(*[values.values() for _, values in group], strict=True), strict=True):
+                name = _searchable(key) if type(key) is str else rows.searchable(repr(key))
+                new = _of_column(seqs, column)
+                found[name] = found[name].joined(new) if name in found else new
+    return found
+
+
+def _of_column(seqs: Sequence[int], column: Sequence[Any]) -> Figures:
+    """The figures of the values of one name."""
+    newest = len(seqs) - 1 - seqs[::-1].index(max(seqs))
+    if set(map(type, column)) == {float} and not math.isnan(sum(column)):  # nearly always
+        return Figures(min(column), max(column), column[newest], seqs[newest])
+    numbers = [rows.number(value if type(value) is not str else measured(value)) for value in column]
+    there = [number for number in numbers if number is not None]
+    return Figures(min(there, default=None), max(there, default=None), numbers[newest], seqs[newest])
 
 
 _searchable = functools.lru_cache(maxsize=1024)(rows.searchable)

@@ -13,10 +13,12 @@ was purged does not come back from its spool. When all is folded and the recorde
 from __future__ import annotations
 
 import contextlib
+import itertools
 import logging
 import os
 import stat
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -25,9 +27,10 @@ import sqlalchemy as sa
 from cardgen.errors import DocumentError, FileProblem, RegistryError
 from cardgen.identity import is_run_id
 from cardgen.record import Run
-from cardgen.registry import auditing, events, writing
+from cardgen.registry import auditing, events, ordinary, writing
 from cardgen.registry.codec import NewerDocument, decode_run
 from cardgen.registry.engine import Database
+from cardgen.registry.ordinary import EventRow
 from cardgen.registry.preparing import Keys, prepare
 from cardgen.registry.retrying import retried
 from cardgen.registry.said import Said, decode_said
@@ -35,6 +38,7 @@ from cardgen.registry.spool import (
     SUFFIX,
     DamagedLine,
     SpoolEntry,
+    Written,
     abandoned,
     is_written_elsewhere,
     read_spool,
@@ -59,13 +63,8 @@ class _Batch:
     entries: list[SpoolEntry] = field(default_factory=list)
     damaged: list[bytes] = field(default_factory=list)
 
-    def add(self, item: SpoolEntry | DamagedLine, after: int) -> None:
-        if isinstance(item, DamagedLine):
-            self.damaged.append(item.line)
-        elif item.number > after:
-            self.entries.append(item)
-
-    def __len__(self) -> int:
+    @property
+    def size(self) -> int:
         return len(self.entries) + len(self.damaged)
 
 
@@ -78,8 +77,10 @@ class Folder:
         self._keys = keys
         self._read: dict[Path, tuple[int, int]] = {}  # number of the first entry, bytes read
 
-    def fold(self, path: Path) -> int:
+    def fold(self, path: Path, written: Written | None = None) -> int:
         """Fold one spool.
+
+        `written` is a part of it that its writer still has: reading that from the file takes longer.
 
         Returns:
             how many entries were new; 0 for a spool that is gone.
@@ -103,14 +104,16 @@ class Folder:
                 end = 0
             after = self._folded(run_id, first)
             new, batch, seen, done = 0, _Batch(), end, True
-            for item in scan_spool(path, end):
-                seen = item.end
-                batch.add(item, after)
-                if len(batch) >= BATCH_ENTRIES:
+            items = _items(path, end, written)
+            while some := list(itertools.islice(items, BATCH_ENTRIES)):
+                seen = some[-1].end
+                batch.entries += [item for item in some if isinstance(item, SpoolEntry) and item.number > after]
+                batch.damaged += [item.line for item in some if isinstance(item, DamagedLine)]
+                if batch.size >= BATCH_ENTRIES:
                     count = self._fold_batch(path, run_id, first, batch, heartbeat)
                     if count is not None:  # else the run's first snapshot is still to come
                         new, batch = new + count, _Batch()
-            if len(batch):
+            if batch.size:
                 count = self._fold_batch(path, run_id, first, batch, heartbeat)
                 done = count is not None
                 new += count or 0
@@ -244,14 +247,26 @@ def _last_snapshot(run_id: str, entries: list[SpoolEntry], damaged: list[bytes])
     return None
 
 
-def _events(entries: list[SpoolEntry], damaged: list[bytes]) -> list[tuple[int, events.EventRow]]:
+def _items(path: Path, end: int, written: Written | None) -> Iterator[SpoolEntry | DamagedLine]:
+    """The lines of a spool from byte `end` on, those that were written just now from memory."""
+    if written is not None and written.start <= end:
+        for entry in written.entries():
+            if entry.end > end:
+                end = entry.end
+                yield entry
+    yield from scan_spool(path, end)
+
+
+def _events(entries: list[SpoolEntry], damaged: list[bytes]) -> list[tuple[int, EventRow]]:
+    given = [entry for entry in entries if entry.kind == "event"]
+    read = iter(events.rows_of_texts([entry.text for entry in given if entry.event is None]))
     found = []
-    for entry in entries:
-        if entry.kind == "event":
-            try:
-                found.append((entry.number, events.row_of_text(entry.text)))
-            except DocumentError:
-                damaged.append(_line(entry))
+    for entry in given:
+        row = next(read) if entry.event is None else ordinary.row(entry.event, entry.text)
+        if isinstance(row, DocumentError):
+            damaged.append(_line(entry))
+        else:
+            found.append((entry.number, row))
     return found
 
 

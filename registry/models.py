@@ -287,9 +287,12 @@ def bounds(since: dt.datetime | str | None, until: dt.datetime | str | None) -> 
     """The first microsecond of a time, and the first after another.
 
     Raises:
-        SettingsError: one of them is no time.
+        SettingsError: one of them is no time, or the end comes before the beginning.
     """
-    return None if since is None else _span(since)[0], _until(until)
+    start, end = None if since is None else _span(since)[0], _until(until)
+    if start is not None and end is not None and end <= start:
+        raise SettingsError(f"{until} comes before {since}", hint="give the earlier time first")
+    return start, end
 
 
 def _until(time: dt.datetime | str | None) -> int | None:

@@ -11,7 +11,8 @@ import functools
 import json
 import math
 import re
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple, cast
 
 from cardgen.record import LogEvent
 from cardgen.registry import rows
@@ -19,6 +20,9 @@ from cardgen.registry import rows
 _decode = json.JSONDecoder().decode
 _LIMIT = 10**15
 _KINDS = ("train", "eval", "evaluator")
+_NUMBERS = {float, int}
+_VALUES, _AT = '"values":', ',"at":{"$datetime":"'
+_LONG = len("2026-01-01T00:00:00.000000+00:00")
 
 _INTEGER = r"(?:0|[1-9]\d{0,14})"
 _NUMBER = r"-?(?:0|[1-9]\d{0,16})(?:\.\d{1,25})?(?:e[+-]?\d{1,3})?"
@@ -30,50 +34,75 @@ _EVENT = re.compile(
 )
 
 
+class EventRow(NamedTuple):
+    """An event ready to be stored: the columns of `log_event` behind that of the run, and its values."""
+
+    seq: int
+    columns: tuple[Any, ...]
+    values: Mapping[str, Any]
+
+
 def to_text(event: LogEvent) -> str | None:
     """What the codec writes for the event."""
     seq, step, epoch, segment, at = event.seq, event.step, event.epoch, event.segment, event.at
-    if not (type(seq) is type(step) is type(segment) is int and event.kind in _KINDS and type(event.values) is dict):
+    values = event.values
+    if not (type(seq) is type(step) is type(segment) is int and event.kind in _KINDS and type(values) is dict):
         return None
     if not (0 <= seq < _LIMIT and -_LIMIT < step < _LIMIT and 0 <= segment < _LIMIT):
         return None
     if type(epoch) is not float or not math.isfinite(epoch) or type(at) is not dt.datetime or at.tzinfo is not dt.UTC:
         return None
-    entries = []
-    for key, value in event.values.items():
-        if type(value) is float:
-            if not math.isfinite(value):
-                return None
-        elif type(value) is not int or not -_LIMIT < value < _LIMIT:
-            return None
-        name = _quoted(key) if type(key) is str else None
-        if name is None:
-            return None
-        entries.append(f"{name}:{value!r}")
-    if not entries:
+    template, numbers = _template(tuple(values)), tuple(values.values())
+    kinds = set(map(type, numbers))
+    if template is None or not kinds <= _NUMBERS:
+        return None
+    if int in kinds and not all(-_LIMIT < number < _LIMIT for number in numbers if type(number) is int):
+        return None
+    if not math.isfinite(sum(numbers)):  # one of them is not, or they are so great that it does not matter
         return None
     place = f'"segment":{segment},' if segment else ""
     return (
-        f'{{"seq":{seq},"kind":"{event.kind}","step":{step},"epoch":{epoch!r},{place}"values":{{{",".join(entries)}}},'
+        f'{{"seq":{seq},"kind":"{event.kind}","step":{step},"epoch":{epoch!r},{place}"values":{template % numbers},'
         f'"at":{{"$datetime":"{at.isoformat()}"}}}}'
     )
 
 
 @functools.lru_cache(maxsize=1024)
-def _quoted(key: str) -> str | None:
-    """A key as JSON has it; None for one that the codec writes in another form."""
-    return json.dumps(key) if key.isascii() and key[:1] != "$" else None
-
-
-def to_row(text: str) -> tuple[int, tuple[Any, ...], dict[str, Any]] | None:
-    """The `seq`, the columns and the values of an event, from the text of it."""
-    match = _EVENT.fullmatch(text)
-    if match is None:
+def _template(keys: tuple[Any, ...]) -> str | None:
+    """A format for the values of these keys; None if there are none, or the codec writes them in another form."""
+    if not keys or not all(type(key) is str and key.isascii() and key[:1] != "$" for key in keys):
         return None
-    seq, kind, step, epoch, segment, values, at = match.groups()
-    number = int(seq)
+    return "{" + ",".join(json.dumps(key).replace("%", "%%") + ":%r" for key in keys) + "}"
+
+
+def to_rows(texts: Sequence[str]) -> list[EventRow | None]:
+    """Events as they are stored, from their texts; None for one that is not ordinary."""
+    matches = [_EVENT.fullmatch(text) for text in texts]
+    # all values at once: each is an object of JSON, as the pattern has it
+    decoded = iter(_decode(f"[{','.join([match[6] for match in matches if match is not None])}]"))
+    return [None if match is None else _row(match, next(decoded)) for match in matches]
+
+
+def _row(match: re.Match[str], values: dict[str, Any]) -> EventRow | None:
+    seq, kind, step, epoch, segment, text, at = match.groups()
+    short = len(at) == _LONG and at[19] == "."
     try:
-        time = rows.microseconds(dt.datetime.fromisoformat(at))
-        return number, (number, int(segment or 0), int(step), epoch, kind, time, values), _decode(values)
+        time = _microseconds(at[:19]) + int(at[20:26]) if short else _microseconds(at)
     except ValueError:
         return None
+    number = int(seq)
+    return EventRow(number, (number, int(segment or 0), int(step), epoch, kind, time, text), values)
+
+
+def row(event: LogEvent, text: str) -> EventRow:
+    """An event as it is stored, from itself and the text that `to_text` made of it."""
+    seq = event.seq
+    values = text[text.index(_VALUES) + len(_VALUES) : text.rindex(_AT)]
+    time = rows.microseconds(event.at)
+    return EventRow(seq, (seq, event.segment, event.step, repr(event.epoch), event.kind, time, values), event.values)
+
+
+@functools.lru_cache(maxsize=64)
+def _microseconds(time: str) -> int:
+    """A time as the tables have it; many events have the same second."""
+    return cast(int, rows.microseconds(dt.datetime.fromisoformat(time)))

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any, Unpack, overload
 
 from cardgen.corrections import Value
+from cardgen.errors import QueryError
 from cardgen.record import LogEvent, Run
 from cardgen.registry import auditing, facts, keys, listing, query, texts
 from cardgen.registry.engine import Database
@@ -163,6 +164,8 @@ class Readable:
         Raises:
             QueryError: there is none; the hint has the nearest.
         """
+        if not metric.strip():
+            raise QueryError("no metric is named", hint="cardgen runs keys metrics. lists them")
         with self._database.read() as connection:
             return metrics_ending(metric, StoredKeys(connection))
 

@@ -47,7 +47,8 @@ def microseconds(time: dt.datetime | None) -> int | None:
     if time is None:
         return None
     aware = time if time.tzinfo is not None else time.replace(tzinfo=dt.UTC)
-    return (aware - _EPOCH) // _MICROSECOND
+    since = aware - _EPOCH
+    return (since.days * 86_400 + since.seconds) * 1_000_000 + since.microseconds
 
 
 def from_microseconds(number: int | None) -> dt.datetime | None:

@@ -22,13 +22,14 @@ import stat
 import threading
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal, TypeAlias, cast
+from typing import Literal, NamedTuple, TypeAlias, get_args
 
 from cardgen.errors import DocumentError, FileProblem, RegistryFull, SettingsError
 from cardgen.identity import is_run_id
 from cardgen.record import LogEvent, Run
+from cardgen.registry import ordinary
 from cardgen.registry.codec import DOCUMENT_VERSION, decode_value, encode_event, encode_run, encode_value
 from cardgen.registry.location import parse_location
 from cardgen.registry.lockfile import this_machine
@@ -41,10 +42,14 @@ except ImportError:  # Windows: nobody can be seen to live, so spools stay until
 
 SUFFIX = ".jsonl"
 Kind: TypeAlias = Literal["run", "event", "said", "writer"]
+_KINDS: dict[bytes, Kind] = {kind.encode(): kind for kind in get_args(Kind)}
 LINE_LIMIT = 1 << 28
 """Bytes of a line: far more than any document has, and few enough to be held in memory."""
 
 _LINE = re.compile(rb'\{"entry":(\d{1,18}),"(run|event|said|writer)":(.+)\}\r?\n', re.DOTALL)
+_forks = 0
+"""How many forks this process is away from the one that loaded the module: asking for its id would take longer."""
+
 _LOCK_SECONDS = 2.0
 _GLANCE_SECONDS = 0.2  # whoever folds holds a spool's lock for a moment
 
@@ -61,10 +66,14 @@ def spool_folder(url: str | os.PathLike[str]) -> Path:
 class SpoolWriter:
     """The one writer of a run's spool. Its methods may be called from any thread."""
 
-    def __init__(self, folder: Path, run_id: str, *, after: int = -1) -> None:
+    def __init__(self, folder: Path, run_id: str, *, after: int = -1, keep: int = 0) -> None:
         """Make or continue the spool of a run.
 
-        `after` is the number of the last entry that the registry has folded for this run, where the caller knows it.
+        Args:
+            folder: of spools, made if it is not there.
+            run_id: whose spool it is.
+            after: the number of the last entry that the registry has folded for this run, where the caller knows it.
+            keep: how many entries are kept in memory, too, until `take` is called.
 
         Raises:
             SettingsError: the id cannot be a file name.
@@ -75,11 +84,13 @@ class SpoolWriter:
         self.path = Path(folder) / (run_id + SUFFIX)
         self._mutex = threading.Lock()
         self._file: int | None = None
-        self._pid = os.getpid()
+        self._keep, self._kept = keep, Written(0)
+        self._pid, self._forks = os.getpid(), _forks
         try:
             make_private_folder(self.path.parent)
             self._file = _open_locked(self.path)
             self._torn = _has_torn_end(self._file)
+            self._end = os.fstat(self._file).st_size
             last = max((entry.number for entry in read_spool(self.path)), default=-1)
             self._next = max(last + 1, after + 1, time.time_ns() // 1000)
             writer = {"document_version": DOCUMENT_VERSION, "pid": self._pid, "host": socket.gethostname()}
@@ -102,11 +113,27 @@ class SpoolWriter:
 
     def event(self, event: LogEvent) -> None:
         """Write one log event; raises what `snapshot` does."""
-        self._write("event", encode_event(event))
+        text = ordinary.to_text(event)
+        if text is None:
+            self._write("event", encode_event(event))
+        else:
+            self._write("event", text, event)
 
     def said(self, said: Said) -> None:
         """Write what a person said; raises what `snapshot` does."""
         self._write("said", encode_said(said))
+
+    def take(self) -> Written:
+        """What was written since this was last called, as far as it is kept."""
+        with self._mutex:
+            self._look_at_end()
+            taken, self._kept = self._kept, Written(self._end)
+        return taken
+
+    def _look_at_end(self) -> None:
+        """Drop what is kept if it does not end where the file does: something came between writing and keeping."""
+        if self._file is not None and (size := os.fstat(self._file).st_size) != self._end:
+            self._end, self._kept = size, Written(size)
 
     def touch(self) -> None:
         """Say that the recorder is alive, where no registry can be told: the time of the file is its heartbeat."""
@@ -114,20 +141,25 @@ class SpoolWriter:
             if self._file is not None:
                 os.utime(self._file)
 
-    def close(self) -> None:
-        """Release the file; closing again does nothing, and so does closing it in a forked child."""
-        if self._pid != os.getpid():
+    def close(self, *, flush: bool = True) -> None:
+        """Release the file; closing again does nothing, and so does closing it in a forked child.
+
+        `flush`: have the disk keep it, also if the machine fails.
+        """
+        if self._forks != _forks:
             return  # the lock belongs to the parent: giving it back here would take it from there
         with self._mutex:
             if self._file is not None:
-                with contextlib.suppress(OSError):
-                    os.fsync(self._file)
+                self._look_at_end()
+                if flush:
+                    with contextlib.suppress(OSError):
+                        os.fsync(self._file)
                 _unlock(self._file)
                 os.close(self._file)
                 self._file = None
 
-    def _write(self, kind: str, text: str) -> None:
-        if self._pid != os.getpid():
+    def _write(self, kind: Kind, text: str, event: LogEvent | None = None) -> None:
+        if self._forks != _forks:
             raise FileProblem(f"{self.path} is written by process {self._pid}, and not by its forked children")
         with self._mutex:
             if self._file is None:
@@ -137,12 +169,16 @@ class SpoolWriter:
             line = f'{start}{{"entry":{number},"{kind}":{text}}}\n'.encode("ascii")
             written = 0
             try:
+                written = os.write(self._file, line)
                 while written < len(line):  # a disk that is nearly full takes a part; the rest then says why
                     written += os.write(self._file, line[written:])
             except OSError as error:
                 self._take_back(written)
                 raise _problem(self.path, error) from error
             self._torn = False
+            self._end += len(line)
+            if len(self._kept.numbers) < self._keep:
+                self._kept.add(number, kind, text, self._end, event)
 
     def _take_back(self, count: int) -> None:
         """Remove the last bytes: they are of an entry that was not accepted."""
@@ -153,6 +189,16 @@ class SpoolWriter:
             self._torn = self._torn or count > 0
 
 
+def flush(path: Path) -> None:
+    """Have the disk keep a spool, also if the machine fails; one that is gone is folded."""
+    with contextlib.suppress(OSError):
+        file = os.open(path, os.O_RDONLY | os.O_CLOEXEC | getattr(os, "O_NOFOLLOW", 0))
+        try:
+            os.fsync(file)
+        finally:
+            os.close(file)
+
+
 def _unlock(file: int) -> None:
     """Give the lock back: a forked child that outlives the writer would keep it with its copy of the file."""
     if fcntl is not None:
@@ -160,18 +206,48 @@ def _unlock(file: int) -> None:
             fcntl.flock(file, fcntl.LOCK_UN)
 
 
-@dataclass(frozen=True, slots=True)
-class SpoolEntry:
-    """One entry; `text` is its content as written, `end` the position in bytes behind its line."""
+class SpoolEntry(NamedTuple):
+    """One entry; `text` is its content as written, `end` the position in bytes behind its line.
+
+    `event` is the ordinary log event (see `ordinary`) that the text is of, where the writer still had it.
+    """
 
     number: int
     kind: Kind
     text: str
     end: int
+    event: LogEvent | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class DamagedLine:
+@dataclass(slots=True)
+class Written:
+    """Entries that stand one behind the other in a spool, the first at byte `start`.
+
+    A list for each field of theirs: what is made of each entry is a burden on Python's garbage collector, and training
+    waits for that.
+    """
+
+    start: int
+    numbers: list[int] = field(default_factory=list)
+    kinds: list[Kind] = field(default_factory=list)
+    texts: list[str] = field(default_factory=list)
+    ends: list[int] = field(default_factory=list)
+    events: list[LogEvent | None] = field(default_factory=list)
+
+    def add(self, number: int, kind: Kind, text: str, end: int, event: LogEvent | None) -> None:
+        """Append an entry."""
+        self.numbers.append(number)
+        self.kinds.append(kind)
+        self.texts.append(text)
+        self.ends.append(end)
+        self.events.append(event)
+
+    def entries(self) -> Iterator[SpoolEntry]:
+        """All of them."""
+        return map(SpoolEntry, self.numbers, self.kinds, self.texts, self.ends, self.events)
+
+
+class DamagedLine(NamedTuple):
     """A line that is no entry."""
 
     line: bytes
@@ -193,17 +269,17 @@ def scan_spool(path: Path, start: int = 0) -> Iterator[SpoolEntry | DamagedLine]
     end = start
     with open(os.open(path, os.O_RDONLY | os.O_CLOEXEC | getattr(os, "O_NOFOLLOW", 0)), "rb") as file:
         file.seek(start)
+        fullmatch = _LINE.fullmatch
         while line := file.readline(LINE_LIMIT):
             if not line.endswith(b"\n") and len(line) < LINE_LIMIT:
                 return
             end += len(line)
-            match = _LINE.fullmatch(line)
-            if match is None or not match[3].isascii():
-                if line.strip():
-                    yield DamagedLine(line, end)
-            else:
-                kind = cast(Kind, match[2].decode())
-                yield SpoolEntry(int(match[1]), kind, match[3].decode(), end)
+            match = fullmatch(line) if line.isascii() else None
+            if match is not None:
+                number, kind, text = match.groups()
+                yield SpoolEntry(int(number), _KINDS[kind], text.decode(), end)
+            elif line.strip():
+                yield DamagedLine(line, end)
 
 
 def is_written_elsewhere(path: Path) -> bool:
@@ -320,3 +396,12 @@ def _problem(path: Path, error: OSError) -> FileProblem | RegistryFull:
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
         return RegistryFull(f"no space is left for {path}", hint="free some space")
     return FileProblem(f"{path} cannot be written: {error.strerror or error}")
+
+
+def _count_fork() -> None:
+    global _forks
+    _forks += 1
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_count_fork)

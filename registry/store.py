@@ -34,7 +34,7 @@ from cardgen.registry.preparing import Keys, prepare
 from cardgen.registry.reading import Readable
 from cardgen.registry.retrying import retried
 from cardgen.registry.schema import ensure_schema, stored_revision
-from cardgen.registry.spool import SUFFIX
+from cardgen.registry.spool import SUFFIX, Written
 from cardgen.registry.tables import log_event, metadata, run
 from cardgen.registry.texts import CardText
 from cardgen.settings import load_settings
@@ -272,8 +272,10 @@ class Registry(Readable):
                 raise RunNotFound(run_id)
             _set(connection, row.number, heartbeat=auditing.now())
 
-    def fold(self, spool: Path) -> int:
+    def fold(self, spool: Path, written: Written | None = None) -> int:
         """Fold a spool: each entry once, however often and by however many this is done.
+
+        `written` is what its writer still has of it (`SpoolWriter.take`): that need not be read.
 
         Returns:
             how many entries were new.
@@ -282,7 +284,7 @@ class Registry(Readable):
             FileProblem: this is no spool, or it cannot be read.
             DocumentError: a newer cardgen wrote a document in it.
         """
-        return self._folder.fold(Path(os.path.abspath(spool)))
+        return self._folder.fold(Path(os.path.abspath(spool)), written)
 
     def ingest(self, places: Iterable[str | os.PathLike[str]] = ()) -> list[Ingested]:
         """Fold the spools at these places, files or folders of them, each once however often; without any, its own.

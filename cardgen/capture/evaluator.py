@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import functools
 import json
 import re
 from collections.abc import Mapping
@@ -60,11 +61,12 @@ def logged_metrics(evaluator: Any, metrics: Mapping[Any, Any]) -> dict[str, Any]
     return {str(key): plain(value) for key, value in metrics.items() if key in names}
 
 
-def is_validation(logs: Mapping[Any, Any]) -> bool:
-    """Whether a log entry is that of a validation: it tells how fast it was, as `eval_dev_runtime` and the like."""
-    prefixes = [str(name).removesuffix("runtime") for name in logs if str(name).endswith("_runtime")]
-    return "loss" not in logs and any(
-        prefix != "train_" and (f"{prefix}samples_per_second" in logs or f"{prefix}steps_per_second" in logs)
+@functools.lru_cache(maxsize=1024)
+def is_validation(names: tuple[Any, ...]) -> bool:
+    """Whether a log entry of these names is that of a validation: it tells how fast it was, as `eval_dev_runtime`."""
+    prefixes = [str(name).removesuffix("runtime") for name in names if str(name).endswith("_runtime")]
+    return "loss" not in names and any(
+        prefix != "train_" and (f"{prefix}samples_per_second" in names or f"{prefix}steps_per_second" in names)
         for prefix in prefixes
     )
 

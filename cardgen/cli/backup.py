@@ -28,6 +28,8 @@ def backup(out: Output, file: str, force: bool) -> None:
     """
     from cardgen.registry import back_up_registry
 
+    if file == "-":
+        raise click.UsageError("a backup is a file and no stream: name the file")
     with moving_bar(out) as progress:
         made = back_up_registry(chosen_registry(), file, force=force, progress=progress)
     if out.format == "json":

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import datetime as dt
+import functools
 import threading
 import time
 from collections.abc import Mapping
@@ -273,6 +274,5 @@ class Facts:
         self.update(datasets=self.clean(datasets, "datasets") or self._run.datasets)
 
 
-def now() -> dt.datetime:
-    """The time, in UTC."""
-    return dt.datetime.now(dt.UTC)
+now = functools.partial(dt.datetime.now, dt.UTC)
+"""The time, in UTC."""

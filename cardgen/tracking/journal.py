@@ -6,17 +6,21 @@ Before training begins there is no spool, for only then is it known which run th
 from __future__ import annotations
 
 import dataclasses
+import functools
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from cardgen.capture.problems import Problems
 from cardgen.capture.values import number_or_none, plain, text_of
 from cardgen.record import LogEvent, LogKind, Run
+from cardgen.redaction import redact_text
 from cardgen.registry.said import Said
 from cardgen.tracking.facts import Facts, now
 from cardgen.tracking.guard import say
 from cardgen.tracking.options import Options
 from cardgen.tracking.sink import Sink, write_late
+
+_NUMBERS = frozenset((float, int))
 
 FLUSH_SECONDS = 2.0
 """How long the end of training waits for the registry, so that the name that is told is the final one."""
@@ -31,7 +35,7 @@ class Journal:
         self.given_name: str | None = None
         self._options, self._facts, self._problems, self._released = options, facts, problems, released
         self._sink: Sink | None = None
-        self._first = 0
+        self._next = 0
         self._written = 0
         self._said: list[Said] = []
         self._ended = False
@@ -43,21 +47,28 @@ class Journal:
 
     def add(self, kind: LogKind, values: Mapping[Any, Any], epoch: Any, step: Any) -> None:
         """Append an event; with a spool it is on disk when this returns."""
-        entries = {
-            key if isinstance(key, str) else text_of(key): value if type(value) is float else plain(value)
-            for key, value in values.items()
-        }
         event = LogEvent(
-            seq=max(self._first, self.log[-1].seq + 1 if self.log else 0),
+            seq=self._next,
             kind=kind,
             step=int(step),
-            epoch=number_or_none(epoch),
+            epoch=epoch if type(epoch) is float else number_or_none(epoch),
             segment=self._facts.segment,
-            values=self._facts.clean(entries, "log"),
+            values=self._entries(values),
             at=now(),
         )
         self.log.append(event)
-        self._write_new()
+        self._next += 1
+        if self._sink is not None and self._written == len(self.log) - 1:
+            self._written += 1
+            self._sink.event(event)
+        else:
+            self._write_new()
+
+    def _entries(self, values: Mapping[Any, Any]) -> dict[str, Any]:
+        if _is_harmless(tuple(values)) and _NUMBERS.issuperset(map(type, values.values())):
+            return dict(values)  # nearly all that is logged
+        entries = {key if isinstance(key, str) else text_of(key): plain(value) for key, value in values.items()}
+        return self._facts.clean(entries, "log")
 
     def say(self, said: Said) -> None:
         """Write what a person said, as `add` does; after the end of the run the spool is opened once more."""
@@ -77,7 +88,8 @@ class Journal:
             written: whether the earlier events are those of this run's own log, and so are written already.
         """
         mine = [dataclasses.replace(event, seq=first + index, segment=segment) for index, event in enumerate(self.log)]
-        self.log, self._first = [*earlier, *mine], first
+        self.log = [*earlier, *mine]
+        self._next = max(first + len(mine), self.log[-1].seq + 1 if self.log else 0)
         self._written = len(earlier) if written else 0
 
     def open(self, run_id: str, *, after: int = -1) -> bool:
@@ -139,3 +151,9 @@ class Journal:
 
     def _renamed(self, name: str) -> None:
         self.given_name = name
+
+
+@functools.lru_cache(maxsize=1024)
+def _is_harmless(names: tuple[Any, ...]) -> bool:
+    """Whether all names are text without a secret in it."""
+    return all(type(name) is str and redact_text(name) == name for name in names)

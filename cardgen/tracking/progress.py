@@ -50,10 +50,11 @@ class Progress:
     def logged(self, logs: Mapping[str, Any], state: Any) -> None:
         """The trainer logged; what it logs of a validation comes again as such, and is left to that."""
         self.advance(state)
-        if is_validation(logs):
+        if is_validation(tuple(logs)):
             self._validation_log = dict(logs)
             return
-        self.log("train", logs, state.epoch, state.global_step)
+        self.touched = True
+        self._journal.add("train", logs, state.epoch, state.global_step)
 
     def validated(self, metrics: Mapping[str, Any], state: Any) -> None:
         """The trainer evaluated."""

@@ -14,23 +14,26 @@ import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from cardgen.errors import CardgenError
 from cardgen.record import LogEvent, Run
 from cardgen.registry import filesystem
 from cardgen.registry.said import Said
-from cardgen.registry.spool import SpoolWriter
+from cardgen.registry.spool import SpoolWriter, Written, flush
 from cardgen.tracking.guard import say
 from cardgen.tracking.options import Options
 
 if TYPE_CHECKING:
     from cardgen.registry import Registry
 
-FOLD_SECONDS = 0.2
+FOLD_SECONDS = 1.0
 SPACING = 4
 """A fold that takes longer than usual is followed by a pause of so many times its length: whoever logs in a tight loop
 shares the interpreter with it, and the spool has everything."""
+
+MOST_KEPT = 25_000
+"""Entries that wait for a fold in memory, too; more are read from the spool."""
 
 LONGEST_SPACING = 2.0
 HEARTBEAT_SECONDS = 5.0
@@ -72,10 +75,11 @@ class Sink:
         place = options.location.path
         self._folds_live = self._folds and (place is None or filesystem.network_type(place) is None)
         self._released = released
-        self._writer = SpoolWriter(options.location.spool_folder, run_id, after=after)
+        kept = MOST_KEPT if self._folds_live else 0
+        self._writer = SpoolWriter(options.location.spool_folder, run_id, after=after, keep=kept)
         self.path = self._writer.path
         self._folder = Folder(options.settings.registry, run_id, self.path, renamed)
-        self._waiting: collections.deque[LogEvent | Said] = collections.deque()
+        self._waiting: collections.deque[tuple[Callable[[Any], None], LogEvent | Said]] = collections.deque()
         self._mutex = threading.RLock()
         self._asked = False
         self._commands: queue.SimpleQueue[str | threading.Event] = queue.SimpleQueue()
@@ -85,11 +89,21 @@ class Sink:
 
     def event(self, event: LogEvent) -> None:
         """Write a log event; one that the disk refuses is kept and tried again with the next."""
-        self._append(event)
+        if self._waiting:
+            self._append(self._writer.event, event)
+            return
+        try:
+            self._writer.event(event)
+        except BaseException:
+            with self._mutex:
+                self._waiting.append((self._writer.event, event))
+            raise
+        if not self._asked:
+            self._ask()
 
     def said(self, said: Said) -> None:
         """Write what a person said, as `event` does."""
-        self._append(said)
+        self._append(self._writer.said, said)
         if "name" in said.facts:
             self._folder.renames += 1
             self._ask()
@@ -125,7 +139,7 @@ class Sink:
         with self._mutex:
             with contextlib.suppress(CardgenError):
                 self._write_waiting()
-            self._writer.close()
+            self._writer.close(flush=not self._folds)  # what is folded in a moment need not be kept twice
         self._commands.put("close")
         if threading.current_thread() is self._thread:
             return False
@@ -141,19 +155,21 @@ class Sink:
             self._asked = True
             self._commands.put("fold")
 
-    def _append(self, entry: LogEvent | Said) -> None:
+    def _append(self, write: Callable[[Any], None], entry: LogEvent | Said) -> None:
         with self._mutex:
-            self._waiting.append(entry)
-            self._write_waiting()
+            try:
+                if self._waiting:
+                    self._write_waiting()
+                write(entry)
+            except BaseException:
+                self._waiting.append((write, entry))
+                raise
         self._ask()
 
     def _write_waiting(self) -> None:
         while self._waiting:
-            entry = self._waiting[0]
-            if isinstance(entry, Said):
-                self._writer.said(entry)
-            else:
-                self._writer.event(entry)
+            write, entry = self._waiting[0]
+            write(entry)
             self._waiting.popleft()
 
     def _work(self) -> None:
@@ -169,13 +185,15 @@ class Sink:
                     continue
                 live = self._folds_live and time.monotonic() >= folder.next_attempt
                 if self._folds and (closing or flushes or live):
-                    self.folded = folder.fold()
+                    self.folded = folder.fold(self._writer.take())
                 elif not self._folds_live:
                     self._writer.touch()
                     folder.rest()
-                for flush in flushes:
-                    flush.set()
+                for waiting in flushes:
+                    waiting.set()
                 if closing:
+                    if self._folds and not self.folded:
+                        flush(self.path)
                     return
         finally:
             folder.close()
@@ -233,7 +251,7 @@ class Folder:
         until = self.next_attempt if self._failures else self._last_beat + HEARTBEAT_SECONDS
         return max(FOLD_SECONDS, min(until - time.monotonic(), LONGEST_PAUSE))
 
-    def fold(self) -> bool:
+    def fold(self, written: Written) -> bool:
         """Fold what is new, and tell from time to time that the run lives; False if the registry cannot take it."""
         start = time.monotonic()
         try:
@@ -241,7 +259,7 @@ class Folder:
                 from cardgen.registry import Registry
 
                 self._registry = Registry(self._url)
-            self._registry.fold(self._path)
+            self._registry.fold(self._path, written)
             if (renames := self.renames) != self._told_renames:
                 self._renamed(self._registry.run(self._run_id).name)
                 self._told_renames = renames

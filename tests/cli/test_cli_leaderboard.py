@@ -79,6 +79,7 @@ def test_a_limit_a_direction_and_what_is_said(call: Any, board: Path) -> None:
     assert call("runs", "leaderboard", "gap", "a", "=", "(").code == 2
     assert call("runs", "leaderboard", "gap", "--json", "--format", "md").code == 2
     assert call("runs", "leaderboard").code == 2
+    assert b"no metric is named" in call("runs", "leaderboard", " ").err.encode()
 
 
 def test_json_is_stable(call: Any, board: Path) -> None:

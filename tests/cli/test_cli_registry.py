@@ -144,6 +144,7 @@ def test_backup_and_restore(call: Any, registry: Path, tmp_path: Path) -> None:
     assert "3 runs and 1 log events" in said.err
     assert "whole" in said.err
     assert call("registry", "backup", target).code == 4
+    assert call("registry", "backup", "-").code == 2
     refused = call("registry", "backup", "postgresql+psycopg://me:hunter2@server/cards")
     assert (refused.code, "hunter2" in refused.err, "registry copy" in refused.err) == (2, False, True)
     said = call("registry", "backup", target, "--force", "--json")

@@ -7,6 +7,7 @@ import dataclasses
 import datetime as dt
 import logging
 import os
+import random
 import signal
 import subprocess
 import time
@@ -196,6 +197,31 @@ def test_several_processes_fold_a_spool_once(url: str, spool_path: Path, start: 
     with Registry(url, mode="read") as registry:
         assert len(registry.log("spooled")) == 1000
         assert len(registry.listing()) == 1
+
+
+def test_what_the_writer_has_is_not_read(
+    registry: Registry, url: str, make_run: MakeRun, make_events: MakeEvents
+) -> None:
+    """Whatever part of the spool the writer hands over, each entry comes in once and as it was written."""
+    run, chance = make_run(), random.Random(4)
+    writer, events = SpoolWriter(spool_folder(url), run.id, keep=20), make_events(300)
+    writer.snapshot(run)
+    given = None
+    for number, event in enumerate(events):
+        writer.event(event)
+        if chance.random() < 0.05:
+            writer.snapshot(dataclasses.replace(run, project=str(number)))
+        if chance.random() < 0.05:
+            writer.take()  # and lose it
+        if chance.random() < 0.1:
+            given = chance.choice([writer.take(), given, None])
+            registry.fold(writer.path, given)
+            log = registry.log(run.id)
+            assert log == events[: number + 1]
+    writer.close()
+    registry.fold(writer.path, writer.take())
+    assert registry.log(run.id) == events
+    assert not writer.path.exists()
 
 
 def test_a_torn_last_line_waits(registry: Registry, url: str, make_run: MakeRun) -> None:

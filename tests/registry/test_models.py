@@ -173,6 +173,8 @@ def test_the_state_of_any_time(registry: Registry, runs: list[Run], move: Callab
     assert str(early.value.hint) == "its first was registered at 2026-10-01 12:00:00 UTC"
     with pytest.raises(ModelNotFound, match="no model"):
         registry.models.versions("me/other", as_of="2026-09-30")
+    with pytest.raises(SettingsError, match="2026-10-01 comes before 2026-10-02"):
+        registry.models.history(NAME, since="2026-10-02", until="2026-10-01")
     with pytest.raises(SettingsError, match="'yesterday' is no time"):
         registry.models.versions(NAME, as_of="yesterday")
 

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
+import datetime as dt
+import math
 import os
+import random
 import resource
 import signal
 import stat
@@ -12,6 +15,7 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -19,8 +23,8 @@ from cardgen import settings
 from cardgen.errors import DocumentError, FileProblem, RegistryFull, SettingsError
 from cardgen.record import LogEvent, Run
 from cardgen.registry import spool
-from cardgen.registry.codec import decode_event, decode_run
-from cardgen.registry.spool import SpoolWriter, abandoned, read_spool, spool_folder
+from cardgen.registry.codec import decode_event, decode_run, encode_event
+from cardgen.registry.spool import SpoolWriter, abandoned, read_spool, scan_spool, spool_folder
 
 Start = Callable[..., "subprocess.Popen[str]"]
 
@@ -177,6 +181,44 @@ def test_a_full_disk_spoils_no_other_entry(tmp_path: Path) -> None:
     writer.close()
     events = [decode_event(entry.text) for entry in read_spool(writer.path) if entry.kind == "event"]
     assert [event.seq for event in events] == [1]
+
+
+def test_what_is_kept_is_what_is_written(tmp_path: Path, make_run: Callable[..., Run]) -> None:
+    """The writer's own entries are those that are read, wherever it was asked before, and whatever went wrong."""
+    writer, chance, there = SpoolWriter(tmp_path, "run", keep=7), random.Random(2), 0
+    for number in range(200):
+        if chance.random() < 0.3:
+            writer.snapshot(make_run())
+        elif chance.random() < 0.1:
+            with pytest.raises(DocumentError):
+                writer.event(LogEvent(seq=number, kind="wrong", step=number))  # type: ignore[arg-type]
+        else:
+            values: dict[str, Any] = chance.choice([{"loss": 0.5}, {"loss": math.nan}, {"a": "é", "b": 2}])
+            writer.event(
+                LogEvent(seq=number, kind="train", step=number, epoch=0.5, values=values, at=dt.datetime.now(dt.UTC))
+            )
+        if chance.random() < 0.2:
+            taken = writer.take()
+            entries = list(taken.entries())
+            stored = list(scan_spool(writer.path, taken.start))[: len(entries)]
+            assert [entry._replace(event=None) for entry in entries] == stored
+            assert all(entry.event is None or encode_event(entry.event) == entry.text for entry in entries)
+            there += sum(entry.event is not None for entry in entries)
+    assert there > 20
+    writer.close()
+
+
+def test_what_something_came_between_is_not_kept(tmp_path: Path) -> None:
+    """An interrupt can come after writing and before keeping: then the file is what counts."""
+    writer = SpoolWriter(tmp_path, "run", keep=100)
+    writer.event(LogEvent(seq=0, kind="train", step=0))
+    assert writer._file is not None
+    os.write(writer._file, b'{"entry":99,"event":{}}\n')
+    taken = writer.take()
+    assert (taken.start, list(taken.entries())) == (writer.path.stat().st_size, [])
+    writer.event(LogEvent(seq=1, kind="train", step=1))
+    writer.close()
+    assert [entry.kind for entry in writer.take().entries()] == ["event"]
 
 
 def test_a_device_without_space_is_a_full_registry(tmp_path: Path) -> None:
