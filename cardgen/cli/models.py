@@ -88,6 +88,7 @@ def show(model: str, as_of: str | None, out: Output) -> None:
     with open_registry() as registry:
         if "@" in model:
             found = registry.models.version(model, as_of=as_of)
+            has_card = not registry.is_deleted(found.run_id)
         else:
             versions = registry.models.versions(model, as_of=as_of)
             out.listing((_row(one, out) for one in versions), VERSION_COLUMNS if out.format != "json" else _FIELDS)
@@ -97,7 +98,10 @@ def show(model: str, as_of: str | None, out: Output) -> None:
     elif out.format == "table":
         facts = [(field.replace("_", " "), getattr(found, field)) for field in _FIELDS if field != "model"]
         out.sections([(found.model, [(label, cell_text(value)) for label, value in facts if value not in (None, ())])])
-        out.hint(f"\nits card: cardgen render {found.model}@{found.version}")
+        if has_card:
+            out.hint(f"\nits card: cardgen render {found.model}@{found.version}")
+        else:
+            out.hint(f"\nthe run {found.run_name} was deleted: there is no card of it any more")
     else:
         out.listing([_row(found, out)], VERSION_COLUMNS)
 

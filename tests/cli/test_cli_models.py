@@ -68,6 +68,9 @@ def test_every_form_of_a_listing(filled: Path, call: Any) -> None:
     assert set(json.loads(call("models", "alias", NAME, "x", "--json").out)["aliases"]) == {"x"}
     removed = json.loads(call("models", "alias", NAME, "x", "--remove", "--json").out)
     assert removed == {"model": NAME, "aliases": {"champion": 1}}
+    assert f"its card: cardgen render {NAME}@1" in call("models", "show", f"{NAME}@1").err
+    assert call("runs", "delete", "amber-otter", "--yes").code == 0
+    assert "there is no card" in call("models", "show", f"{NAME}@1").err
 
 
 def test_history_in_utc(filled: Path, call: Any, monkeypatch: pytest.MonkeyPatch) -> None:
