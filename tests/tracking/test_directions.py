@@ -138,6 +138,7 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Any]:
 
 
 @pytest.mark.filterwarnings("ignore:Sparse invariant checks", "ignore:Sparse CSR tensor support")
+@pytest.mark.filterwarnings("ignore:Creating a tensor from a list")  # the library does, in 5.7
 @pytest.mark.parametrize("name", MADE)
 def test_each_metric_has_the_right_direction(name: str, model: Callable[[str], Any]) -> None:
     """The primary metric is greater where it is better; of each other one the name says which end is."""
