@@ -125,7 +125,7 @@ class Database:
     def write(self, *, many: bool = False) -> Iterator[sa.Connection]:
         """A transaction that is committed at the end of the block, or not at all; see `retrying.retried`.
 
-        `many`: much is written, so a file's pages are kept in memory until then, up to `_CACHED`.
+        `many`: much is written, so the connection to a file keeps its pages in memory from now on, up to `_CACHED`.
 
         Raises:
             RegistryReadOnly: the registry was opened for reading.

@@ -49,7 +49,7 @@ def figures(events: Iterable[tuple[int, Mapping[Any, Any]]]) -> dict[str, Figure
         for keys, group in alike.items():
             seqs = [seq for seq, _ in group]
             for key, column in zip(keys, zip(*[values.values() for _, values in group], strict=True), strict=True):
-                name = _searchable(key) if type(key) is str else rows.searchable(repr(key))
+                name = _searchable(key) if isinstance(key, str) else rows.searchable(repr(key))
                 new = _of_column(seqs, column)
                 found[name] = found[name].joined(new) if name in found else new
     return found

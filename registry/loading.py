@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Iterable, Iterator, Sequence
 
 import sqlalchemy as sa
@@ -15,20 +14,28 @@ from cardgen.registry.preparing import Keys, Prepared, prepare
 from cardgen.registry.retrying import retried
 from cardgen.registry.tables import run
 
-AT_ONCE = 1000
-"""Runs of a transaction. Other writers wait for about a second; in smaller ones each run costs more, because all of
-them change the same pages of the indexes."""
+AT_ONCE, AT_ONCE_ON_SERVER = 1000, 200
+"""Runs of a transaction. Other writers of a file wait for about a second; in smaller ones each run costs more, because
+all of them change the same pages of the indexes. A server holds a lock for each run."""
+
+BYTES_AT_ONCE = 32 << 20
+"""Of documents, about; a transaction ends with the run that reaches them."""
 
 _STATEMENT_LIMIT = 300
 
 
 def save_all(database: Database, keys: Keys, runs: Iterable[Run]) -> int:
     """Save runs, `AT_ONCE` in a transaction; see `Registry.save_all`."""
-    count = 0
-    iterator = iter(runs)
-    while some := [prepare(database, keys, one) for one in itertools.islice(iterator, AT_ONCE)]:
+    limit = AT_ONCE if database.is_sqlite else AT_ONCE_ON_SERVER
+    count, size, some = 0, 0, []
+    for one in runs:
+        some.append(prepare(database, keys, one))
+        count, size = count + 1, size + len(some[-1].text)
+        if len(some) == limit or size >= BYTES_AT_ONCE:
+            _save(database, some)
+            size, some = 0, []
+    if some:
         _save(database, some)
-        count += len(some)
     return count
 
 

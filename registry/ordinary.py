@@ -26,7 +26,7 @@ _LONG = len("2026-01-01T00:00:00.000000+00:00")
 
 _INTEGER = r"(?:0|[1-9]\d{0,14})"
 _NUMBER = r"-?(?:0|[1-9]\d{0,16})(?:\.\d{1,25})?(?:e[+-]?\d{1,3})?"
-_VALUE = rf'"[^"\\$][^"\\]*":{_NUMBER}'
+_VALUE = rf'"[^"\\$\x00-\x1f][^"\\\x00-\x1f]*":{_NUMBER}'
 _EVENT = re.compile(
     rf'\{{"seq":({_INTEGER}),"kind":"(train|eval|evaluator)","step":(-?{_INTEGER}),'
     rf'"epoch":({_NUMBER}),(?:"segment":({_INTEGER}),)?"values":(\{{{_VALUE}(?:,{_VALUE})*\}}),'
@@ -78,14 +78,16 @@ def _template(keys: tuple[Any, ...]) -> str | None:
 def to_rows(texts: Sequence[str]) -> list[EventRow | None]:
     """Events as they are stored, from their texts; None for one that is not ordinary."""
     matches = [_EVENT.fullmatch(text) for text in texts]
-    # all values at once: each is an object of JSON, as the pattern has it
-    decoded = iter(_decode(f"[{','.join([match[6] for match in matches if match is not None])}]"))
+    try:  # all values at once: each is an object of JSON, as the pattern has it
+        decoded = iter(_decode(f"[{','.join([match[6] for match in matches if match is not None])}]"))
+    except ValueError:
+        return [None] * len(texts)
     return [None if match is None else _row(match, next(decoded)) for match in matches]
 
 
 def _row(match: re.Match[str], values: dict[str, Any]) -> EventRow | None:
     seq, kind, step, epoch, segment, text, at = match.groups()
-    short = len(at) == _LONG and at[19] == "."
+    short = len(at) == _LONG and at[16] == ":" and at[19] == "."
     try:
         time = _microseconds(at[:19]) + int(at[20:26]) if short else _microseconds(at)
     except ValueError:

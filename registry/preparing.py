@@ -27,7 +27,7 @@ FactRow: TypeAlias = tuple[int, int, float | None, str | None]
 
 
 class Prepared(NamedTuple):
-    """A run ready for `put_run`: its document, and its facts as rows without the run's number."""
+    """A run ready to be stored: its document, and its facts as rows without the run's number."""
 
     run: Run
     text: str

@@ -91,6 +91,7 @@ class SpoolWriter:
             self._file = _open_locked(self.path)
             self._torn = _has_torn_end(self._file)
             self._end = os.fstat(self._file).st_size
+            self._kept = Written(self._end)
             last = max((entry.number for entry in read_spool(self.path)), default=-1)
             self._next = max(last + 1, after + 1, time.time_ns() // 1000)
             writer = {"document_version": DOCUMENT_VERSION, "pid": self._pid, "host": socket.gethostname()}
@@ -132,8 +133,14 @@ class SpoolWriter:
 
     def _look_at_end(self) -> None:
         """Drop what is kept if it does not end where the file does: something came between writing and keeping."""
-        if self._file is not None and (size := os.fstat(self._file).st_size) != self._end:
-            self._end, self._kept = size, Written(size)
+        if self._file is None:
+            return
+        try:
+            size = os.fstat(self._file).st_size
+        except OSError:  # a server of files that was away
+            size = -1
+        if size != self._end:
+            self._end, self._kept = size, Written(max(size, 0))
 
     def touch(self) -> None:
         """Say that the recorder is alive, where no registry can be told: the time of the file is its heartbeat."""
@@ -176,9 +183,10 @@ class SpoolWriter:
                 self._take_back(written)
                 raise _problem(self.path, error) from error
             self._torn = False
-            self._end += len(line)
+            end = self._end + len(line)
             if len(self._kept.numbers) < self._keep:
-                self._kept.add(number, kind, text, self._end, event)
+                self._kept.add(number, kind, text, end, event)
+            self._end = end  # last: what was interrupted on the way is seen by `_look_at_end`
 
     def _take_back(self, count: int) -> None:
         """Remove the last bytes: they are of an entry that was not accepted."""

@@ -169,7 +169,7 @@ class Registry(Readable):
             return writing.put_run(self._database, connection, prepared, folded=seq, heartbeat=auditing.now())
 
     def save_all(self, runs: Iterable[Run]) -> int:
-        """Store many runs, each as `save` does, a thousand in a transaction: several times as fast.
+        """Store many runs, each as `save` does, up to a thousand in a transaction: several times as fast.
 
         Returns:
             how many there were.

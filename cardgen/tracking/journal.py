@@ -56,9 +56,9 @@ class Journal:
             values=self._entries(values),
             at=now(),
         )
-        self.log.append(event)
         self._next += 1
-        if self._sink is not None and self._written == len(self.log) - 1:
+        self.log.append(event)
+        if self._sink is not None and self._written == len(self.log) - 1 and not self._said:
             self._written += 1
             self._sink.event(event)
         else:

@@ -224,6 +224,20 @@ def test_what_the_writer_has_is_not_read(
     assert not writer.path.exists()
 
 
+def test_what_an_earlier_writer_left_is_read(registry: Registry, url: str, make_run: MakeRun) -> None:
+    """A recorder that goes on hands over its own part: what stands before that and is not folded yet comes in, too."""
+    run = make_run()
+    earlier = open_writer(url, run)
+    earlier.event(LogEvent(seq=0, kind="train", step=1))
+    earlier.close()
+    writer = SpoolWriter(spool_folder(url), run.id, keep=100)
+    writer.event(LogEvent(seq=1, kind="train", step=2))
+    writer.snapshot(run)
+    registry.fold(writer.path, writer.take())
+    assert [event.step for event in registry.log(run.id)] == [1, 2]
+    writer.close()
+
+
 def test_a_torn_last_line_waits(registry: Registry, url: str, make_run: MakeRun) -> None:
     """A line without end is folded when its end is written, not before."""
     run = make_run()

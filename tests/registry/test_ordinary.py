@@ -81,6 +81,8 @@ def test_what_is_not_ordinary_goes_the_general_way(changes: dict[str, Any]) -> N
         '{"seq":1,"kind":"train","step":1,"epoch":0.5,"values":{"a":1},"values":{"b":2},"at":{"$datetime":"x"}}',
         '{"seq":1,"kind":"train","step":1,"epoch":0.5,"values":{"a":01},"at":{"$datetime":"2026-01-01T00:00:00+00:00"}}',
         '{"seq":1,"kind":"train","step":1,"epoch":0.5,"values":{"a":1},"at":{"$datetime":"2026-13-01T00:00:00+00:00"}}',
+        '{"seq":1,"kind":"train","step":1,"epoch":0.5,"values":{"a\tb":1},"at":{"$datetime":"2026-01-01T00:00:00+00:00"}}',
+        '{"seq":1,"kind":"train","step":1,"epoch":0.5,"values":{"a":1},"at":{"$datetime":"2026-01-01T120000.1.123456+00:00"}}',
         '{"seq":01,"kind":"train","step":1,"epoch":0.5,"values":{"a":1},"at":{"$datetime":"2026-01-01T00:00:00+00:00"}}',
     ],
 )

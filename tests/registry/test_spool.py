@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import datetime as dt
+import errno
 import math
 import os
 import random
@@ -219,6 +220,44 @@ def test_what_something_came_between_is_not_kept(tmp_path: Path) -> None:
     writer.event(LogEvent(seq=1, kind="train", step=1))
     writer.close()
     assert [entry.kind for entry in writer.take().entries()] == ["event"]
+
+
+@pytest.mark.parametrize("field", ["numbers", "kinds", "texts", "ends", "events"])
+def test_what_an_interrupt_left_half_kept_is_dropped(field: str, tmp_path: Path) -> None:
+    """The parts of an entry are kept one after the other: an interrupt between them shifts none that follow."""
+
+    class Interrupted(list[Any]):
+        def append(self, item: Any) -> None:
+            raise KeyboardInterrupt
+
+    writer = SpoolWriter(tmp_path, "run", keep=100)
+    writer.take()
+    setattr(writer._kept, field, Interrupted())
+    with pytest.raises(KeyboardInterrupt):
+        writer.event(LogEvent(seq=0, kind="train", step=0))
+    setattr(writer._kept, field, list(getattr(writer._kept, field)))
+    writer.event(LogEvent(seq=1, kind="train", step=1))
+    assert not list(writer.take().entries())
+    writer.event(LogEvent(seq=2, kind="train", step=2))
+    assert [decode_event(entry.text).seq for entry in writer.take().entries()] == [2]
+    writer.close()
+
+
+def test_a_file_that_cannot_be_looked_at(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A server of files that is away is no reason to raise: nothing is handed over, and the file is closed."""
+    writer = SpoolWriter(tmp_path, "run", keep=100)
+    writer.event(LogEvent(seq=0, kind="train", step=0))
+
+    def stale(file: int) -> Any:
+        raise OSError(errno.ESTALE, "Stale file handle")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "fstat", stale)
+        assert not list(writer.take().entries())
+        writer.event(LogEvent(seq=1, kind="train", step=1))
+        writer.close()
+    assert writer._file is None
+    assert [entry.kind for entry in read_spool(writer.path)] == ["writer", "event", "event"]
 
 
 def test_a_device_without_space_is_a_full_registry(tmp_path: Path) -> None:

@@ -94,6 +94,7 @@ def test_many_runs_get_the_names_that_they_get_one_by_one(
 ) -> None:
     """Whatever names and ids meet, within a transaction and across them, on purged, hidden and known runs."""
     monkeypatch.setattr(loading, "AT_ONCE", 5)
+    monkeypatch.setattr(loading, "AT_ONCE_ON_SERVER", 5)
     chance = random.Random(3)
     known = [make_run(name=name) for name in ("a", "a-3", "b", "gone", "hidden")]
     names = ["a", "a", "a-2", "a-3", "b", "latest", " b ", "", "c\0", "c", "hidden", "gone"]
@@ -126,6 +127,7 @@ def test_of_many_runs_those_before_a_bad_one_stay(
 ) -> None:
     """What a transaction has stored stays; the transaction of a run that cannot be stored stores nothing."""
     monkeypatch.setattr(loading, "AT_ONCE", 100)
+    monkeypatch.setattr(loading, "AT_ONCE_ON_SERVER", 100)
     runs = [make_run(name=f"run-{number}") for number in range(250)]
     runs[220] = dataclasses.replace(runs[220], id="no id")
     with pytest.raises(SettingsError):
