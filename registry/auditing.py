@@ -12,12 +12,11 @@ import sqlalchemy as sa
 
 from cardgen.identity import is_run_id
 from cardgen.registry import rows
+from cardgen.registry.parts import parts
 from cardgen.registry.tables import audit
 
 DECISIONS = ("delete", "restore", "purge")
 """What the audit calls that a run is hidden, shown again, or removed for good."""
-
-_AT_ONCE = 300  # ids that one statement asks for
 
 DETAIL_LIMIT = 2000
 """Characters of what the audit says of an action."""
@@ -53,10 +52,9 @@ def is_purged(connection: sa.Connection, run_id: str) -> bool:
 def purged(connection: sa.Connection, run_ids: Sequence[str]) -> set[str]:
     """Those of some runs of which the last that was decided is that they are purged."""
     last: dict[str, str] = {}
-    for start in range(0, len(run_ids), _AT_ONCE):
-        decided = sa.select(audit.c.run_id, audit.c.action).where(
-            audit.c.run_id.in_(run_ids[start : start + _AT_ONCE]), audit.c.action.in_(DECISIONS)
-        )
+    for some in parts(run_ids):
+        decided = sa.select(audit.c.run_id, audit.c.action)
+        decided = decided.where(audit.c.run_id.in_(some), audit.c.action.in_(DECISIONS))
         # by time: what came from another registry has a greater number than what was done here before
         for run_id, action in connection.execute(decided.order_by(audit.c.at, audit.c.number)):
             last[run_id] = action

@@ -13,9 +13,9 @@ from cardgen import corrections
 from cardgen.corrections import Value
 from cardgen.errors import DocumentError, SettingsError
 from cardgen.registry.codec import decode_value, encode_value
+from cardgen.registry.parts import parts
 from cardgen.registry.tables import human_fact
 
-_STATEMENT_LIMIT = 300
 _OF = (
     sa.select(human_fact)
     .where(human_fact.c.run.in_(sa.bindparam("runs", expanding=True)))
@@ -36,8 +36,8 @@ def of_many(connection: sa.Connection, numbers: Iterable[int]) -> dict[int, dict
     """
     wanted = list(numbers)
     found: dict[int, dict[str, Value]] = {}
-    for start in range(0, len(wanted), _STATEMENT_LIMIT):
-        for row in connection.execute(_OF, {"runs": wanted[start : start + _STATEMENT_LIMIT]}):
+    for some in parts(wanted):
+        for row in connection.execute(_OF, {"runs": some}):
             value = decoded(row.field, row.value)
             if value is not None:
                 found.setdefault(row.run, {})[row.field] = value

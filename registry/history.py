@@ -12,6 +12,7 @@ from sqlalchemy.dialects import sqlite
 from cardgen.errors import DocumentError
 from cardgen.registry.codec import decode_value
 from cardgen.registry.figures import Figures, figures
+from cardgen.registry.parts import STATEMENT_LIMIT, parts
 from cardgen.registry.tables import history, key, log_event
 
 if TYPE_CHECKING:
@@ -19,8 +20,6 @@ if TYPE_CHECKING:
 
 LOG = "log"
 """The kind under which the names of logs are numbered."""
-
-_STATEMENT_LIMIT = 300
 
 
 def add(connection: sa.Connection, number: int, events: Iterable[tuple[int, Mapping[Any, Any]]]) -> None:
@@ -35,8 +34,7 @@ def add(connection: sa.Connection, number: int, events: Iterable[tuple[int, Mapp
         return
     names = sorted(new)
     numbers: dict[str, int] = {}
-    for start in range(0, len(names), _STATEMENT_LIMIT):
-        some = names[start : start + _STATEMENT_LIMIT]
+    for some in parts(names):
         for name, key_number, *there in connection.execute(_THERE, {"run": number, "names": some}):
             numbers[name] = key_number
             if there[-1] is not None:
@@ -64,7 +62,7 @@ def rebuild(connection: sa.Connection, number: int) -> None:
     """Make the figures of a run anew from its log."""
     connection.execute(history.delete().where(history.c.run == number))
     query = sa.select(log_event.c.seq, log_event.c["values"]).where(log_event.c.run == number)
-    for part in connection.execute(query.order_by(log_event.c.seq)).partitions(_STATEMENT_LIMIT):
+    for part in connection.execute(query.order_by(log_event.c.seq)).partitions(STATEMENT_LIMIT):
         add(connection, number, ((row.seq, _values(row.values)) for row in part))
 
 
@@ -98,8 +96,7 @@ def _numbered(connection: sa.Connection, names: Sequence[str]) -> dict[str, int]
     insert = _insert(connection.dialect.name, key).on_conflict_do_nothing()
     connection.execute(insert, [{"kind": LOG, "name": name} for name in names])
     found: dict[str, int] = {}
-    for start in range(0, len(names), _STATEMENT_LIMIT):
-        some = names[start : start + _STATEMENT_LIMIT]
+    for some in parts(names):
         query = sa.select(key.c.name, key.c.number).where(key.c.kind == LOG, key.c.name.in_(some))
         found.update({row.name: row.number for row in connection.execute(query)})
     return found

@@ -19,6 +19,7 @@ from cardgen.errors import DocumentError, ModelNotFound, RunNotFound
 from cardgen.record import Run
 from cardgen.registry import facts, model_state, query, rows
 from cardgen.registry.codec import decode_run
+from cardgen.registry.parts import parts
 from cardgen.registry.tables import document, fact, key, model_version, publication, run
 
 MOST = 500
@@ -27,7 +28,6 @@ MOST = 500
 Way = Literal["published", "card", "proposed", "registered"]
 """published: with its model; card: the card alone; proposed: as a pull request; registered: without the Hub."""
 
-_STATEMENT_LIMIT = 300
 _COMMIT = re.compile(r"[0-9a-f]{40}")
 
 
@@ -190,7 +190,7 @@ class _Walker:
         status = sa.case((run.c.deleted.is_not(None), "deleted"), else_=self._status).label("status")
         columns: list[sa.ColumnElement[Any]] = [*(run.c[name] for name in names), status, document.c.text]
         select = sa.select(*columns).select_from(run.outerjoin(document))
-        for some in _parts(ids):
+        for some in parts(ids):
             for row in self._connection.execute(select.where(run.c.id.in_(some))):
                 found[row.id] = self._node(row)
         loaded = [found.get(run_id, LineageRun(id=run_id)) for run_id in ids]
@@ -227,7 +227,7 @@ class _Walker:
         """The runs with the parents that follow from their base models."""
         bases = sorted({rows.searchable(one.base_model) for one in nodes if one.parent is None and one.base_model})
         published: dict[str, list[sa.Row[Any]]] = {}
-        for some in _parts(bases):
+        for some in parts(bases):
             wanted = sa.and_(publication.c.repo_id.in_(some), *_WITH_MODEL)
             select = sa.select(publication).where(wanted).order_by(publication.c.at, publication.c.commit)
             for row in self._connection.execute(select):
@@ -238,7 +238,7 @@ class _Walker:
         ids = [one.id for one in nodes]
         versions: list[sa.Row[Any]] = []
         publications: list[sa.Row[Any]] = []
-        for some in _parts(ids):
+        for some in parts(ids):
             versions += self._connection.execute(sa.select(model_version).where(model_version.c.run_id.in_(some)))
             publications += self._connection.execute(sa.select(publication).where(publication.c.run_id.in_(some)))
         pointed = model_state.pointed(self._connection, sorted({row.model for row in versions}))
@@ -255,7 +255,7 @@ class _Walker:
         """Runs that say that they go on from one of these, or that begin from what one of these published."""
         found: dict[str, None] = {}
         number = sa.select(key.c.number).where(key.c.kind == "run", key.c.name == "parent").scalar_subquery()
-        for some in _parts(ids):
+        for some in parts(ids):
             said = sa.select(run.c.id).join(fact, fact.c.run == run.c.number)
             said = said.where(fact.c.key == number, fact.c.text.in_(some), run.c.deleted.is_(None))
             repositories = sa.select(publication.c.repo_id).where(publication.c.run_id.in_(some), *_WITH_MODEL)
@@ -311,8 +311,3 @@ def _by_time(releases: Iterable[LineageRelease]) -> tuple[LineageRelease, ...]:
 
 def _time(microseconds: int) -> dt.datetime:
     return rows.from_microseconds(microseconds) or dt.datetime.now(dt.UTC)
-
-
-def _parts(items: Sequence[str]) -> Iterator[Sequence[str]]:
-    for start in range(0, len(items), _STATEMENT_LIMIT):
-        yield items[start : start + _STATEMENT_LIMIT]

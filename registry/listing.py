@@ -15,14 +15,13 @@ from cardgen.registry.engine import Database
 from cardgen.registry.language.compile import Compiler
 from cardgen.registry.language.stored import StoredKeys
 from cardgen.registry.pages import Asked, Page, select
+from cardgen.registry.parts import parts
 from cardgen.registry.query import RunRow
 from cardgen.registry.showing import Shown
 from cardgen.registry.tables import document, run
 
 STREAMED = 500
 """Rows of a page where somebody reads all pages."""
-
-_STATEMENT_LIMIT = 300
 
 
 def runs(database: Database, asked: Asked) -> Page[Run]:
@@ -42,10 +41,9 @@ def _whole(connection: sa.Connection, named: Sequence[tuple[int, str]]) -> Itera
     """The records of runs, given their numbers and names; all is read at once, and decoded when it is asked for."""
     numbers = [number for number, _ in named]
     documents: dict[int, str] = {}
-    for start in range(0, len(numbers), _STATEMENT_LIMIT):
-        some = sa.select(document.c.run, document.c.text)
-        some = some.where(document.c.run.in_(numbers[start : start + _STATEMENT_LIMIT]))
-        documents.update((row.run, row.text) for row in connection.execute(some))
+    for some in parts(numbers):
+        texts = sa.select(document.c.run, document.c.text).where(document.c.run.in_(some))
+        documents.update((row.run, row.text) for row in connection.execute(texts))
     human = facts.of_many(connection, numbers)
     return (
         corrections.apply(query.decoded(name, documents.get(number)), human.get(number, {})) for number, name in named

@@ -10,6 +10,7 @@ from cardgen.record import Run
 from cardgen.registry import adding, auditing, rows, writing
 from cardgen.registry.engine import Database
 from cardgen.registry.naming import LATEST
+from cardgen.registry.parts import parts
 from cardgen.registry.preparing import Keys, Prepared, prepare
 from cardgen.registry.retrying import retried
 from cardgen.registry.tables import run
@@ -20,8 +21,6 @@ all of them change the same pages of the indexes. A server holds a lock for each
 
 BYTES_AT_ONCE = 32 << 20
 """Of documents, about; a transaction ends with the run that reaches them."""
-
-_STATEMENT_LIMIT = 300
 
 
 def save_all(database: Database, keys: Keys, runs: Iterable[Run]) -> int:
@@ -61,8 +60,7 @@ def _taken(database: Database, connection: sa.Connection, runs: Sequence[Prepare
         for run_id in sorted({item.run.id for item in runs}):  # two that save alike do not wait crosswise
             writing.stored_row(database, connection, run_id)
     for column, wanted in ((run.c.id, [item.run.id for item in runs]), (run.c.name, [item.run.name for item in runs])):
-        for start in range(0, len(wanted), _STATEMENT_LIMIT):
-            some = [rows.searchable(text) for text in wanted[start : start + _STATEMENT_LIMIT]]
+        for some in parts([rows.searchable(text) for text in wanted]):
             taken.update(connection.execute(sa.select(column).where(column.in_(some))).scalars())
     return taken
 

@@ -10,9 +10,8 @@ from typing import Any
 import sqlalchemy as sa
 
 from cardgen.registry import model_state, rows
+from cardgen.registry.parts import parts
 from cardgen.registry.tables import model_version
-
-_STATEMENT_LIMIT = 300
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,8 +92,7 @@ def numbers(connection: sa.Connection, pointed: Mapping[str, Mapping[str, str]])
     """The numbers of the versions that aliases point at, by id."""
     ids = sorted({version_id for aliases in pointed.values() for version_id in aliases.values()})
     found: dict[str, int] = {}
-    for start in range(0, len(ids), _STATEMENT_LIMIT):
-        some = sa.select(model_version.c.id, model_version.c.version)
-        some = some.where(model_version.c.id.in_(ids[start : start + _STATEMENT_LIMIT]))
-        found.update((row.id, row.version) for row in connection.execute(some))
+    for some in parts(ids):
+        query = sa.select(model_version.c.id, model_version.c.version).where(model_version.c.id.in_(some))
+        found.update((row.id, row.version) for row in connection.execute(query))
     return found

@@ -15,6 +15,7 @@ import sqlalchemy as sa
 from cardgen.errors import ModelNotFound
 from cardgen.registry import rows
 from cardgen.registry.language.problems import nearest
+from cardgen.registry.parts import parts
 from cardgen.registry.tables import model_event, model_version, run
 
 LATEST = "latest"
@@ -24,7 +25,6 @@ NUMBER = re.compile(r"[0-9]{1,18}")
 """How the number of a version is written; no alias is written like this."""
 
 _CONSIDERED = 2000
-_STATEMENT_LIMIT = 300
 
 
 def split(reference: str) -> tuple[str, str | None]:
@@ -61,10 +61,11 @@ def _last(
     found: list[sa.Row[Any]] = []
     event = model_event.c
     order = sa.func.row_number().over(partition_by=[event.model, *same], order_by=[event.at.desc(), event.id.desc()])
-    for start in range(0, len(models), _STATEMENT_LIMIT):
-        some = event.model.in_(models[start : start + _STATEMENT_LIMIT])
+    for some in parts(models):
         said = sa.select(event.model, event.value, event.version_id, event.action, order.label("nth"))
-        said = said.where(some, event.action.in_(actions), event.value.is_not(None), event.version_id.is_not(None))
+        said = said.where(
+            event.model.in_(some), event.action.in_(actions), event.value.is_not(None), event.version_id.is_not(None)
+        )
         last = (said if until is None else said.where(event.at < until)).subquery()
         query = sa.select(last.c.model, last.c.value, last.c.version_id)
         query = query.where(last.c.nth == 1, last.c.action == actions[0]).order_by(last.c.model, last.c.value)

@@ -13,12 +13,11 @@ from cardgen.record import Run
 from cardgen.registry import rows
 from cardgen.registry.codec import encode_run
 from cardgen.registry.engine import Database
+from cardgen.registry.parts import parts
 from cardgen.registry.retrying import retried
 from cardgen.registry.tables import key
 
 _INSERT = "INSERT INTO fact (run, key, position, number, text) VALUES"
-_STATEMENT_LIMIT = 300  # keys that one statement asks for; SQLite takes 32,766 parameters, older ones 999
-
 Keys: TypeAlias = dict[tuple[str, str], int]
 """The numbers of keys that are known, by kind and name."""
 
@@ -65,8 +64,8 @@ def _numbers(database: Database, connection: sa.Connection, wanted: set[tuple[st
     if missing:
         new = [{"kind": kind, "name": name} for kind, name in missing]
         connection.execute(database.insert(key).on_conflict_do_nothing(), new)
-    for start in range(0, len(missing), _STATEMENT_LIMIT):
-        names = {name for _, name in missing[start : start + _STATEMENT_LIMIT]}
+    for some in parts(missing):
+        names = {name for _, name in some}
         query = sa.select(key.c.kind, key.c.name, key.c.number).where(key.c.name.in_(names))
         found.update({(row.kind, row.name): row.number for row in connection.execute(query)})
     return found

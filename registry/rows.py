@@ -25,7 +25,6 @@ DATASET_FIELDS = ("role", "name", "hub_id", "revision", "split", "size", "column
 """What can be asked of data sets; `column` is the name of any column."""
 
 _UNSTORABLE = re.compile("[\0\ud800-\udfff]")
-_NUMBERS = (float, int)
 _EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
 _MICROSECOND = dt.timedelta(microseconds=1)
 
@@ -113,10 +112,7 @@ def facts(run: Run) -> list[Fact]:
         key = (kind, searchable(name if isinstance(name, str) else repr(name)))
         position = counts[key] = counts.get(key, -1) + 1
         as_number = number(value)
-        if as_number is not None and type(value) in _NUMBERS:
-            found.append(Fact(*key, position, as_number, None))
-        else:
-            found.append(Fact(*key, position, as_number, _text(value)))
+        found.append(Fact(*key, position, as_number, _text(value, as_number)))
     return found
 
 
@@ -166,12 +162,12 @@ def number(value: Any) -> float | None:
     return None if math.isnan(found) else found
 
 
-def _text(value: Any) -> str | None:
+def _text(value: Any, as_number: float | None) -> str | None:
     if isinstance(value, (Displayed, Opaque)):
         return searchable(value.text)
     if isinstance(value, str):
         return searchable(value)
-    if number(value) is not None:
+    if as_number is not None:
         return None
     if isinstance(value, int) and value.bit_length() > 1024:
         return hex(value)[:TEXT_LIMIT]

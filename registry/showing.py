@@ -13,12 +13,12 @@ from cardgen.registry.language.binding import bind_key
 from cardgen.registry.language.compile import Compiler
 from cardgen.registry.language.keys import COLUMNS, Column, Fact, History, Operand
 from cardgen.registry.language.stored import StoredKeys
+from cardgen.registry.parts import parts
 from cardgen.registry.tables import fact, history, key, run
 
 _SEVERAL = ("run", "dataset")
 """The families whose facts a run has any number of: a listing shows a tuple of them, also of one and of none."""
 
-_STATEMENT_LIMIT = 300
 _WHOLE = float(1 << 53)
 """Up to here every whole number is a float, so that one is shown as the whole number that it most likely was."""
 
@@ -63,8 +63,7 @@ class Shown:
     def _looked_up(self, connection: sa.Connection, numbers: list[int]) -> dict[tuple[Operand, int], Any]:
         operands = set(self._operands.values())
         found: dict[tuple[Operand, int], Any] = {}
-        for start in range(0, len(numbers), _STATEMENT_LIMIT):
-            some = numbers[start : start + _STATEMENT_LIMIT]
+        for some in parts(numbers):
             found.update(self._facts(connection, some, {one for one in operands if isinstance(one, Fact)}))
             found.update(self._histories(connection, some, {one for one in operands if isinstance(one, History)}))
             for name, query in _DISPLAYED.items():
@@ -74,7 +73,7 @@ class Shown:
                     found.update({(operand, row.run): Displayed(row.text, row.number) for row in displayed})
         return found
 
-    def _facts(self, connection: sa.Connection, numbers: list[int], wanted: set[Fact]) -> dict[Any, Any]:
+    def _facts(self, connection: sa.Connection, numbers: Sequence[int], wanted: set[Fact]) -> dict[Any, Any]:
         if not wanted:
             return {}
         by_key = {self._compiler.fact_key(one): one for one in wanted}
@@ -86,7 +85,7 @@ class Shown:
             place: several[0] if _is_single(place[0], several) else tuple(several) for place, several in values.items()
         }
 
-    def _histories(self, connection: sa.Connection, numbers: list[int], wanted: set[History]) -> dict[Any, Any]:
+    def _histories(self, connection: sa.Connection, numbers: Sequence[int], wanted: set[History]) -> dict[Any, Any]:
         found: dict[Any, Any] = {}
         for operand in wanted:
             number = history.c[operand.moment]

@@ -1,8 +1,7 @@
 """The writes, each inside a transaction of the caller: a run's rows, its log, the audit.
 
-The document is the truth and the rows follow from it, so both are written together. A run's name is made unique
-here, by counting its number up; what a run once got it keeps, also when its recorder goes on to use the name it
-had asked for.
+The document is the truth and the rows follow from it, so both are written together. The name that a run once got it
+keeps, also when its recorder goes on to use the name it had asked for.
 """
 
 from __future__ import annotations

@@ -70,9 +70,7 @@ def listing_options(command: Command) -> Command:
     @click.option("-q", "--quiet", is_flag=True, help="Print ids only, and no hints.")
     @functools.wraps(command)
     def wrapper(*args: Any, format_: Format | None, as_json: bool, quiet: bool, **options: Any) -> Any:
-        if as_json and format_ not in (None, "json"):
-            raise click.UsageError(f"--json and --format {format_} exclude each other")
-        chosen: Format = "json" if as_json else format_ or ("ids" if quiet else "table")
+        chosen: Format = _one_of(as_json, format_) or ("ids" if quiet else "table")
         return command(*args, out=Output(chosen, quiet=quiet), **options)
 
     return cast(Command, wrapper)
@@ -86,9 +84,7 @@ def view_options(command: Command) -> Command:
     @click.option("-q", "--quiet", is_flag=True, help="Print no hints.")
     @functools.wraps(command)
     def wrapper(*args: Any, format_: Format | None, as_json: bool, quiet: bool, **options: Any) -> Any:
-        if as_json and format_ == "table":
-            raise click.UsageError("--json and --format table exclude each other")
-        return command(*args, out=Output("json" if as_json else format_ or "table", quiet=quiet), **options)
+        return command(*args, out=Output(_one_of(as_json, format_) or "table", quiet=quiet), **options)
 
     return cast(Command, wrapper)
 
@@ -106,13 +102,18 @@ def report_options(command: Command) -> Command:
     @click.option("-q", "--quiet", is_flag=True, help="Print no hints.")
     @functools.wraps(command)
     def wrapper(*args: Any, format_: str | None, as_json: bool, quiet: bool, **options: Any) -> Any:
-        if as_json and format_ not in (None, "json"):
-            raise click.UsageError(f"--json and --format {format_} exclude each other")
-        chosen = "json" if as_json else format_ or "table"
+        chosen = _one_of(as_json, format_) or "table"
         out = Output("csv" if chosen == "csv" else "table", quiet=quiet)
         return command(*args, format_=chosen, out=out, **options)
 
     return cast(Command, wrapper)
+
+
+def _one_of(as_json: bool, format_: Any) -> Any:
+    """The format that `--json` or `--format` chose; None if neither did."""
+    if as_json and format_ not in (None, "json"):
+        raise click.UsageError(f"--json and --format {format_} exclude each other")
+    return "json" if as_json else format_
 
 
 def moment(text: str) -> dt.datetime:

@@ -158,8 +158,7 @@ class Sink:
     def _append(self, write: Callable[[Any], None], entry: LogEvent | Said) -> None:
         with self._mutex:
             try:
-                if self._waiting:
-                    self._write_waiting()
+                self._write_waiting()
                 write(entry)
             except BaseException:
                 self._waiting.append((write, entry))

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import sqlalchemy as sa
 
 from cardgen.record import Run
 from cardgen.registry.codec import decode_run
 from cardgen.registry.exporting.kinds import is_shared
+from cardgen.registry.parts import parts
 from cardgen.registry.tables import audit, card_text, document, human_fact, log_event, run
 
-_STATEMENT_LIMIT = 300
 _EVENTS_AT_ONCE = 1000
 
 
@@ -95,10 +95,10 @@ _RUN = ("number", "id", "name", "asked_name", "origin", "created", "heartbeat", 
 def bundles(connection: sa.Connection, ids: Collection[str]) -> dict[str, Bundle]:
     """The runs of these ids that there are."""
     found: dict[int, Bundle] = {}
-    for some in _parts(list(ids)):
+    for some in parts(list(ids)):
         query = sa.select(*(run.c[name] for name in _RUN)).where(run.c.id.in_(some))
         found.update({row.number: Bundle(**row._mapping) for row in connection.execute(query)})
-    for numbers in _parts(sorted(found)):
+    for numbers in parts(sorted(found)):
         for row in connection.execute(sa.select(document).where(document.c.run.in_(numbers))):
             found[row.run].text = row.text
         for row in connection.execute(sa.select(human_fact).where(human_fact.c.run.in_(numbers))):
@@ -114,7 +114,7 @@ def bundles(connection: sa.Connection, ids: Collection[str]) -> dict[str, Bundle
 def entries(connection: sa.Connection, ids: Collection[str]) -> dict[str, set[Entry]]:
     """What the audit says of these runs, but that they were merged."""
     found: dict[str, set[Entry]] = {}
-    for some in _parts(list(ids)):
+    for some in parts(list(ids)):
         query = sa.select(*(audit.c[name] for name in Entry._fields)).where(audit.c.run_id.in_(some), is_shared())
         for row in connection.execute(query):
             found.setdefault(row.run_id, set()).add(Entry(*row))
@@ -127,8 +127,3 @@ def log(connection: sa.Connection, number: int) -> Iterator[Event]:
     found = connection.execute(query.order_by(log_event.c.seq), execution_options={"yield_per": _EVENTS_AT_ONCE})
     for part in found.partitions():
         yield from (Event(*row) for row in part)
-
-
-def _parts(items: Sequence[Any]) -> Iterator[Sequence[Any]]:
-    for start in range(0, len(items), _STATEMENT_LIMIT):
-        yield items[start : start + _STATEMENT_LIMIT]

@@ -18,6 +18,7 @@ from cardgen.registry.language.binding import All
 from cardgen.registry.language.compile import Compiler
 from cardgen.registry.language.stored import StoredKeys
 from cardgen.registry.pages import Filters, with_filters
+from cardgen.registry.parts import parts
 from cardgen.registry.search import asking, engines, index, place, texts
 from cardgen.registry.search.asking import Question
 from cardgen.registry.search.index import Cards
@@ -28,8 +29,6 @@ from cardgen.registry.tables import document, run
 RANKED = 1000
 """Of so many runs that a question finds, those that were saved last, the order is worked out: ranking what a hundred
 thousand runs have in common would take longer than any answer to it is worth."""
-
-_STATEMENT_LIMIT = 300
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,8 +82,7 @@ def _ranks(
 def _hits(connection: sa.Connection, ranks: Mapping[int, float], question: Question) -> Iterator[Hit]:
     """The runs with their places, which are read from what is stored; what cannot be read is shown by its name."""
     numbers = list(ranks)
-    for start in range(0, len(numbers), _STATEMENT_LIMIT):
-        some = numbers[start : start + _STATEMENT_LIMIT]
+    for some in parts(numbers):
         stored = sa.select(run.c.number, run.c.id, run.c.name, run.c.title, document.c.text)
         stored = stored.join_from(run, document, isouter=True).where(run.c.number.in_(some))
         rows = {row.number: row for row in connection.execute(stored)}

@@ -12,7 +12,7 @@ import sqlalchemy as sa
 
 from cardgen.errors import AmbiguousRun, ModelNotFound, RunNotFound
 from cardgen.record import Dataset, Model, Run
-from cardgen.registry import Registry, lineage
+from cardgen.registry import Registry, lineage, parts
 from cardgen.registry.lineage import Lineage, LineageData
 from cardgen.registry.publications import Publication
 from cardgen.registry.tables import document
@@ -212,7 +212,7 @@ def test_what_people_say_counts(registry: Registry, put: Put) -> None:
 def test_it_is_cut_where_it_is_too_long(registry: Registry, put: Put, monkeypatch: pytest.MonkeyPatch) -> None:
     """More runs than a person could read are cut, and that is said."""
     monkeypatch.setattr(lineage, "MOST", 5)
-    monkeypatch.setattr(lineage, "_STATEMENT_LIMIT", 2)
+    monkeypatch.setattr(parts, "STATEMENT_LIMIT", 2)
     for number in range(12):
         put(f"n{number}", f"id-n{number - 1}" if number else None)
     middle = registry.lineage("n4")
